@@ -1,7 +1,7 @@
 """What all tests share: hypothesis profiles, the folder ../shared, a data folder, a browser, and honest skips.
 
-A skip's reason is written ``WHAT: WHY``. After pytest's own summary one line ``skipped: WHAT: WHY`` is printed for each,
-and for every part that ``make test`` could not set up. With CI in the environment a skip is a failure, but for
+A skip's reason is written ``WHAT: WHY``. After pytest's own summary one line ``skipped: WHAT: WHY`` is printed for
+each, and for every part that ``make test`` could not set up. With CI in the environment a skip is a failure, but for
 ``shared`` (files that live beside the repository, which a lone clone does not have).
 """
 
@@ -56,7 +56,9 @@ def chromium() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found
-    pytest.skip(f"chromium: {dict(setup_skips()).get('chromium', 'not installed (make test installs it where it may)')}")
+    pytest.skip(
+        f"chromium: {dict(setup_skips()).get('chromium', 'not installed (make test installs it where it may)')}"
+    )
 
 
 def setup_skips() -> list[tuple[str, str]]:

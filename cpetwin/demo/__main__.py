@@ -1,0 +1,174 @@
+"""Plays the demo: ``python -m cpetwin.demo [--for SECONDS] [--devices N] [--keep]`` (``make demo FOR=60``)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shlex
+import signal
+import sys
+from typing import Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from .steps import CHANNEL, MISSING, NEW_CHANNEL, PRODUCT_CLASS, ROLES, STEPS
+from .world import Child, DemoFailed, Home, Place, cpetwin, write_inventory
+
+POLL_SECONDS = 2.0
+BUILD_SECONDS = 300.0
+"""The world must be ready within this time, or the demo fails and says what it waited for."""
+
+INTERVAL = "30s"
+"""How often a simulated gateway reports by itself: far more often than a real one, to have something to see."""
+
+
+def say(text: str = "") -> None:
+    print(text, flush=True)
+
+
+class Demo:
+    """One run: ``ready`` and ``ids`` fill as the processes print their lines."""
+
+    def __init__(self, place: Place, devices: int) -> None:
+        self.place = place
+        self.devices = devices
+        self.ready: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+        self.ids: list[str] = []
+
+    def hear_server(self, line: str) -> None:
+        if line.startswith("ready {"):
+            self.ready.set_result(json.loads(line.removeprefix("ready ")))
+        else:
+            say(line)
+
+    def hear_fleet(self, line: str) -> None:
+        if line.startswith("{"):
+            self.ids.append(json.loads(line)["id"])
+
+    async def cpetwin(self, line: str, accept: tuple[int, ...] = (0,)) -> str:
+        return await cpetwin(*shlex.split(line), "--data", str(self.place.data), accept=accept)
+
+    async def json(self, line: str) -> Any:
+        return json.loads(await self.cpetwin(line + " --json"))
+
+    async def play(self, seconds: float) -> int:
+        """The whole demo. Returns the exit code: with ``seconds``, 0 only if a change was verified."""
+        data, logs = str(self.place.data), self.place.folder
+        serve = ("serve", "--data", data)
+        fleet = ("simulate", "cwmp", "--devices", str(self.devices), "--data", data, "--interval", INTERVAL,
+                 "--seed", "1", "--state", str(logs / "fleet"), "--journal", str(logs / "fleet.jsonl"))  # fmt: skip
+        async with Child("server", serve, logs / "server.log", self.hear_server) as server:
+            urls = await server.guard(self.ready)
+            logins = await server.guard(self.logins())
+            async with Child("fleet", fleet, logs / "fleet.log", self.hear_fleet) as devices:
+                return await server.guard(devices.guard(self.story(urls, logins, seconds)))
+
+    async def logins(self) -> list[str]:
+        """One user per role, with the password that can be used once."""
+        lines = []
+        for role in ROLES:
+            user = await self.json(f"user add {role} --role {role}")
+            lines.append(f"login: {role} / {user['password']}")
+        return lines
+
+    async def story(self, urls: dict[str, str], logins: list[str], seconds: float) -> int:
+        try:
+            async with asyncio.timeout(BUILD_SECONDS):
+                await self.read_fleet()
+        except TimeoutError:
+            raise DemoFailed(f"after {BUILD_SECONDS:.0f} s only {len(self.ids)} devices had been read") from None
+        homes = [Home(number, id) for number, id in enumerate(sorted(self.ids), start=1)]
+        off = next(home for home in reversed(homes) if PRODUCT_CLASS in home.id.replace("%2D", "-"))
+        await self.move_in(homes, off)
+        lines = self.commands(off)
+        self.tell(urls, logins, off, lines)
+        end = asyncio.get_running_loop().time() + seconds
+        if seconds:
+            await self.walk(lines)
+        verified: set[str] = set()
+        while not seconds or asyncio.get_running_loop().time() < end:
+            await self.look_for_verified(verified)
+            await asyncio.sleep(POLL_SECONDS)
+        return 0 if verified else 1
+
+    async def read_fleet(self) -> None:
+        """Wait until the server has read every parameter of every device."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, disable=not sys.stdout.isatty()) as progress:
+            bar = progress.add_task("reading every parameter of the fleet", total=self.devices)
+            full = 0
+            while full < self.devices or len(self.ids) < self.devices:
+                await asyncio.sleep(POLL_SECONDS / 2)
+                full = int(
+                    json.loads(await cpetwin("store", "stats", str(self.place.data), "--json"))["with_full_tree"]
+                )
+                progress.update(bar, completed=full)
+
+    async def move_in(self, homes: list[Home], off: Home) -> None:
+        """Import who lives where, and switch one gateway off."""
+        file = self.place.folder / "homes.csv"
+        write_inventory(file, homes)
+        await self.cpetwin(f"inventory import {shlex.quote(str(file))}")
+        await self.cpetwin(f"simulate power off {off.serial}")
+
+    def commands(self, off: Home) -> list[str]:
+        """The five as they are typed after ``cpetwin``, without ``--data``."""
+        names = {"id": off.id, "serial": off.serial, "phone": off.phone, "path": CHANNEL, "value": NEW_CHANNEL}
+        return [step.line.format(**names) for step in STEPS]
+
+    def tell(self, urls: dict[str, str], logins: list[str], off: Home, lines: list[str]) -> None:
+        data = shlex.quote(str(self.place.data))
+        say(
+            f"\n{self.devices} homes with a gateway each; the gateway of home-{off.number} is switched off. {MISSING}\n"
+        )
+        say(f"page   {urls['api']}")
+        say(f"CWMP   {urls['cwmp']}   (devices log in as {urls['cpe_user']} / {urls['cpe_password']})")
+        for login in logins:
+            say(login)
+        say('\nIn another terminal, here: PATH="$PWD/.venv/bin:$PATH"')
+        for step, line in zip(STEPS, lines, strict=True):
+            say(f"\n# {step.says}\ncpetwin {line} --data {data}")
+        say("\nCtrl-C ends it.\n")
+
+    async def walk(self, lines: list[str]) -> None:
+        """Run the five and print what they answered."""
+        for step, line in zip(STEPS, lines, strict=True):
+            say(f"# {step.says}\n$ cpetwin {line}\n{await self.cpetwin(line)}")
+
+    async def look_for_verified(self, seen: set[str]) -> None:
+        for command in await self.json("queue list --state done"):
+            if command["verified"] is True and command["id"] not in seen:
+                seen.add(command["id"])
+                say(f"verified: command {command['id']} on {command['device']}")
+
+
+async def run(seconds: float, devices: int, keep: bool) -> int:
+    """Play until done, or until the demo is told to stop (Ctrl-C, SIGTERM, SIGHUP)."""
+    loop = asyncio.get_running_loop()
+    play = loop.create_task(Demo(Place.prepare(keep), devices).play(seconds))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, lambda: play.cancelling() or play.cancel())
+    with contextlib.suppress(asyncio.CancelledError):
+        return await play
+    say("stopped")
+    return 1 if seconds else 0
+
+
+@click.command()
+@click.option("--for", "seconds", type=float, default=0.0, envvar="FOR", help="Run the five commands, stop after this.")
+@click.option("--devices", type=click.IntRange(2, 900), default=200, show_default=True)
+@click.option("--keep", is_flag=True, envvar="KEEP", help="Go on with the world of the last run.")
+def main(seconds: float, devices: int, keep: bool) -> None:
+    """A server and a simulated fleet to try cpetwin on."""
+    try:
+        code = asyncio.run(run(seconds, devices, keep))
+    except DemoFailed as error:
+        click.echo(f"the demo failed: {error}\n{error.hint}".rstrip(), err=True)
+        code = error.exit_code
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
