@@ -7,6 +7,7 @@ TR-098 view join it later; today it holds the words that every other room speaks
 from .path import MAX_PATH, ROOTS, Path, root_of, template_of
 from .secrets import MASK, is_secret
 from .value import XSD_TYPES, Value, same_value
+from .volatile import is_volatile
 
 __all__ = [
     "MASK",
@@ -16,6 +17,7 @@ __all__ = [
     "Path",
     "Value",
     "is_secret",
+    "is_volatile",
     "root_of",
     "same_value",
     "template_of",

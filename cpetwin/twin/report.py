@@ -55,13 +55,15 @@ class Report(msgspec.Struct, frozen=True):
     ``device``   the store's key of the device
     ``at``       server clock, ms; the observed time of everything in it
     ``protocol`` ``cwmp`` or ``usp``
-    ``epoch``    of the session that says so; an older one is refused
+    ``epoch``    of the session that says so; an older one is refused. A Report with ``inform`` opens a session
+                 and is answered with its epoch; 0 elsewhere means outside any session
     ``events``   what the device announced; ``retry_count`` > 0 marks a repeated announcement
     ``inform``   the values that came with the announcement
     ``values``   values read on our request; ``complete`` names subtrees that were read whole
     ``names``    existence and writability read on our request, always whole subtrees
     ``gone``     object paths that the device said do not exist any more
     ``updates``  steps of commands
+    ``sweep_due`` when the sync policy wants the next sweep (ms), if this Report decided that
     ``facts``    attributes of the device row that changed (software version, address ...)
     ``cause``    why values were read: ``inform``, ``discovery``, ``sweep`` or a command id
     """
@@ -79,4 +81,5 @@ class Report(msgspec.Struct, frozen=True):
     gone: tuple[str, ...] = ()
     updates: tuple[CommandUpdate, ...] = ()
     facts: dict[str, str] = {}
+    sweep_due: int | None = None
     cause: str = "inform"

@@ -1,0 +1,1 @@
+"""Engines behind the Store interface: ``base`` is the contract, ``sqlite`` the embedded default."""

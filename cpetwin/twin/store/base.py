@@ -38,7 +38,6 @@ class Device(msgspec.Struct, frozen=True):
     protocol: str
     first_seen: int
     last_contact: int
-    last_end: int
     interval: int
     epoch: int
     revision: int
@@ -100,14 +99,20 @@ class NewCommand(msgspec.Struct, frozen=True):
 
 
 class Committed(msgspec.Struct, frozen=True):
-    """Answer to a commit. ``refused`` names commands whose step did not fit their state;
-    ``pending`` is the number of active commands of the device; ``changed`` how many values changed."""
+    """Answer to a commit.
+
+    ``refused`` names commands whose step did not fit their state. ``pending`` tells whether the
+    device has active commands; ``discovered`` when its whole tree was first read (ms, 0: never) and
+    ``sweep_due`` when the sync policy wants the next sweep (ms). ``duplicate``: the announcement had
+    been stored before, its events were not repeated.
+    """
 
     revision: int
     epoch: int
-    pending: int
+    pending: bool
+    discovered: int = 0
+    sweep_due: int = 0
     refused: tuple[str, ...] = ()
-    changed: int = 0
     duplicate: bool = False
 
 
@@ -181,6 +186,10 @@ class Store(Protocol):
 
     async def update_device(self, key: int, *, state: str | None = None, inventory: dict[str, str] | None = None,
                             tags: dict[str, str | None] | None = None, audit: AuditEntry | None = None) -> Device: ...
+
+    async def update_identity(self, key: int, identity: DeviceId, at: int) -> Device:
+        """The device reports another ProductClass: same twin, new printed id, and an event."""
+        ...
 
     async def forget(self, key: int, audit: AuditEntry) -> None:
         """Remove the device, its twin, history and commands."""
