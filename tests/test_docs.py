@@ -24,6 +24,9 @@ HERE = re.compile(
         [rb"/(?:home|Users)/[a-z][\w.-]*/", *(re.escape(f"{place}/".encode()) for place in (REPOSITORY, Path.home()))]
     )
 )
+EVERYWHERE = {"--help", "--json", "--data", "--server", "--token", "--as", "--tz"}
+"""Options that every command takes, also after its last argument."""
+
 INDEX = re.compile(rb"--(?:extra-)?index-url|--find-links|registry[=]")
 
 
@@ -57,17 +60,27 @@ def options_of(command: click.Command) -> set[str]:
     return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
 
 
+def check(line: str) -> None:
+    """Fail unless the line names a real command and only options that it has."""
+    command, rest = resolve(shlex.split(line)[1:])
+    options = {word.partition("=")[0] for word in rest if word.startswith("--") and len(word) > 2}
+    assert options <= options_of(command) | EVERYWHERE, f"{line}: no option {sorted(options)}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_every_command_in_the_docs_exists(page: Path) -> None:
     """A line that a reader may copy names a real command, and options which that command has."""
-    from cpetwin.cli import cli
-
-    everywhere = options_of(cli) | {"--help", "--json", "--data", "--server", "--token", "--as", "--tz"}
     for line in command_lines(page):
-        words = shlex.split(line)[1:]
-        command, rest = resolve(words)
-        options = {word.partition("=")[0] for word in rest if word.startswith("--") and len(word) > 2}
-        assert options <= options_of(command) | everywhere, f"{line}: no option {sorted(options)}"
+        check(line)
+
+
+def test_every_command_of_the_demo_exists() -> None:
+    """The five commands that ``make demo`` prints are real before anybody runs it."""
+    from cpetwin.demo.steps import STEPS
+
+    assert len(STEPS) == 5
+    for step in STEPS:
+        check(f"cpetwin {step.line} --data .demo/data")
 
 
 def anchor(heading: str) -> str:
