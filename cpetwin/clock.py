@@ -7,12 +7,29 @@ Socket time-outs and TLS use the real time of the event loop, never these clocks
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
 SECOND = 1000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def iso(at: int, zone: tzinfo | None = UTC) -> str:
+    """An instant as ISO 8601 with milliseconds and offset; ``zone`` None is the zone of this machine."""
+    return (_EPOCH + timedelta(milliseconds=at)).astimezone(zone).isoformat(timespec="milliseconds")
+
+
+def from_iso(text: str) -> int:
+    """The instant of an ISO 8601 text with offset, as ``iso`` writes it. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("an offset or Z is missing")
+    # Whole microseconds: a float of seconds could lose the last millisecond.
+    return (moment.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 class Clock(Protocol):
