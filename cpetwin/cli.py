@@ -37,7 +37,7 @@ NOUNS: dict[str, str] = {
     "store": "figures and soundness of a data folder (no server needed)",
     "simulate": "a fleet of simulated gateways",
 }
-"""noun -> what it is for. ``cpetwin.commands.NOUN.command`` is the command."""
+"""noun -> what it is for. ``cpetwin.commands.NOUN.cli`` is the command."""
 
 
 class Root(click.Group):
@@ -49,7 +49,7 @@ class Root(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in NOUNS:
             return None
-        command: click.Command = import_module(f".commands.{name}", __package__).command
+        command: click.Command = import_module(f".commands.{name}", __package__).cli
         return command
 
     def resolve_command(
