@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from cpetwin.clock import HOUR, SECOND
-from cpetwin.twin.contact import contact, next_contact
+from cpetwin.twin.contact import CONTACTS, contact, next_contact
+from cpetwin.twin.identity import DeviceId
+from cpetwin.twin.report import Observations, Report
 from cpetwin.twin.store.base import Device
+from cpetwin.twin.store.sqlite import SqliteStore
 
 T0 = 1_700_000_000_000
 DEVICE = Device(
@@ -48,3 +54,27 @@ def test_next_contact_is_on_the_grid_after_now() -> None:
     assert next_contact(DEVICE) == T0 + HOUR
     assert next_contact(DEVICE, T0 + HOUR) == T0 + 2 * HOUR
     assert next_contact(DEVICE, T0 + 10 * HOUR + 1) == T0 + 11 * HOUR
+
+
+async def count(folder: Path, silences: list[tuple[int, int]]) -> tuple[dict[str, int], dict[str, int]]:
+    """What the store counts and what the rule says, for devices of (interval in s, silence in ms)."""
+    store = SqliteStore(folder)
+    path = "Device.ManagementServer.PeriodicInformInterval"
+    rows = []
+    for number, (interval, silent) in enumerate(silences):
+        device = await store.enrol(DeviceId("001122", "", f"SN{number}"), T0, "cwmp")
+        if silent >= 0:
+            values = Observations([path], [str(interval)], ["unsignedInt"])
+            await store.commit(Report(device=device.key, at=T0 - silent, inform=values))
+        rows.append(await store.device(device.key))
+    counted = await store.count_contacts(T0)
+    await store.close()
+    return counted, {word: sum(contact(row, T0) == word for row in rows) for word in CONTACTS}
+
+
+def test_the_store_counts_by_the_same_rule(tmp_path: Path) -> None:
+    """The strip of the page and the word of each device never disagree, also at the edges and for tiny intervals."""
+    silences = [(3600, s) for s in (-1, 0, 5460 * SECOND, 5460 * SECOND + 1, 3 * HOUR, 3 * HOUR + 1)]
+    silences += [(10, s * SECOND) for s in (20, 40, 75, 76)] + [(0, 30 * HOUR), (0, 100 * HOUR)]
+    counted, ruled = asyncio.run(count(tmp_path, silences))
+    assert counted == ruled and sum(counted.values()) == len(silences)

@@ -17,7 +17,8 @@ ONLINE = ("connected", "due")
 DEFAULT_INTERVAL = 24 * 3600
 """Seconds assumed for a device that has not told its interval yet."""
 
-_SLACK = 60 * SECOND
+SLACK = 60 * SECOND
+"""Added to one and a half intervals before a device is overdue."""
 
 
 def interval_of(device: Device) -> int:
@@ -33,7 +34,7 @@ def contact(device: Device, now: int, connected: bool = False) -> str:
         return "never"
     silent = now - device.last_contact
     interval = interval_of(device)
-    if silent <= interval * 3 // 2 + _SLACK:
+    if silent <= interval * 3 // 2 + SLACK:
         return "due"
     return "lost" if silent > 3 * interval else "overdue"
 

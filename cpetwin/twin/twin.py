@@ -35,14 +35,23 @@ class Twin:
         path_text: Callable[[Ref], str],
         first_seen: int = 0,
     ) -> None:
-        self.revision = revision
-        self.first_seen = first_seen
+        self._revision = revision
+        self._first_seen = first_seen
         self._document = document or NO_DOCUMENT
         self._overlay = overlay
         self._inform = inform
         self._path_text = path_text
         self._changed = {path_text(ref): value for ref, value in overlay.values.items()}
         self._informed = {name: position for position, name in enumerate(inform.names)}
+
+    @property
+    def revision(self) -> int:
+        return self._revision
+
+    @property
+    def first_seen(self) -> int:
+        """When the whole tree had first been read (ms), 0 while it has not."""
+        return self._first_seen
 
     @property
     def document(self) -> Document:

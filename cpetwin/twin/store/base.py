@@ -143,6 +143,11 @@ class TwinView(Protocol):
     @property
     def revision(self) -> int: ...
 
+    @property
+    def first_seen(self) -> int:
+        """When the whole tree had first been read (ms), 0 while it has not: an unknown path may still exist."""
+        ...
+
     def get(self, path: str) -> Parameter | None: ...
 
     def parameters(self, under: str = "") -> list[Parameter]:
@@ -182,6 +187,10 @@ class Store(Protocol):
     async def devices(self, where: dict[str, str] | None = None, sort: str = "id", limit: int = 100,
                       cursor: str | None = None) -> tuple[list[Device], int, str | None]:
         """A page of devices, their total number, and the cursor of the next page. ``limit`` 0 is all."""
+        ...
+
+    async def count_contacts(self, now: int) -> dict[str, int]:
+        """How many devices each word of ``twin.contact`` fits by what is stored (``connected`` is not)."""
         ...
 
     async def update_device(self, key: int, *, state: str | None = None, inventory: dict[str, str] | None = None,

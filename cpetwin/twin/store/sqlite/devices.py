@@ -6,6 +6,7 @@ import sqlite3
 
 import msgspec
 
+from ...contact import DEFAULT_INTERVAL, SLACK
 from ...identity import DeviceId
 from ..base import FACTS, INVENTORY, Device
 from .schema import INDEXED
@@ -115,6 +116,19 @@ def update(
     made = by_key(db, key)
     assert made is not None
     return made
+
+
+def count_contacts(db: sqlite3.Connection, now: int) -> dict[str, int]:
+    """Devices by word of contact: the rule of ``twin.contact`` over one small table."""
+    row = db.execute(
+        "SELECT count(*), total(silent IS NULL), total(silent <= grace), total(silent > max(3 * step, grace)) FROM"
+        " (SELECT silent, step, step * 3 / 2 + ?2 AS grace FROM"
+        "  (SELECT CASE last_contact WHEN 0 THEN NULL ELSE ?1 - last_contact END AS silent,"
+        "   CASE interval WHEN 0 THEN ?3 ELSE interval END * 1000 AS step FROM contact))",
+        (now, SLACK, DEFAULT_INTERVAL),
+    ).fetchone()
+    everything, never, due, lost = map(int, row)
+    return {"connected": 0, "due": due, "overdue": everything - never - due - lost, "lost": lost, "never": never}
 
 
 def update_identity(db: sqlite3.Connection, key: int, identity: DeviceId) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from ....errors import Ambiguous, BadInput, Conflict, NotFound
 from ...audit import AuditEntry
+from ...contact import CONTACTS
 from ...event import Event
 from ...identity import DeviceId
 from ...report import CommandUpdate, Report
@@ -144,6 +145,10 @@ class SqliteStore:
         page = rows[offset : offset + wanted]
         following = _cursor([offset + len(page)]) if offset + len(page) < total else None
         return page, total, following
+
+    async def count_contacts(self, now: int) -> dict[str, int]:
+        counted = [devices.count_contacts(shard.read, now) for shard in self._shards]
+        return {word: sum(counts[word] for counts in counted) for word in CONTACTS}
 
     async def update_device(
         self,
