@@ -38,6 +38,14 @@ def _one_of(*words: str) -> Callable[[object], str]:
     return read
 
 
+def _yes_no(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("1", "true", "yes", "0", "false", "no"):
+        return value in ("1", "true", "yes")
+    raise BadInput("true or false is expected")
+
+
 def _number(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise BadInput("a number is expected")
@@ -117,6 +125,7 @@ class Settings:
     cpe_auth: str = _setting("required", _one_of(*AUTH_MODES), "how devices prove themselves")
     cpe_user: str = _setting("", _text, "preset user of the bootstrap credential for new devices")
     cpe_password: str = _setting("", _text, "its password; made at random when empty")
+    basic_over_http: bool = _setting(False, _yes_no, "accept Basic authentication of devices without TLS")
     reenrol: str = _setting("approve", _one_of(*REENROL_MODES), "a known device that bootstraps anew")
     clock: str = _setting("system", _one_of(*CLOCKS), "manual: domain time moves only when told to")
     public_url: str = _setting("", _url, "the URL that devices are told")

@@ -70,6 +70,12 @@ def masked_command(body: bytes) -> Command:
     return command
 
 
+def carries_secrets(body: bytes) -> bool:
+    """Whether a stored command would hand a secret to the device."""
+    values = _decode(body).args.get("values")
+    return isinstance(values, dict) and any(isinstance(text, list) for text in values.values())
+
+
 def same_command(left: bytes, right: bytes, box: Box) -> bool:
     """Whether two stored bodies ask for the same (sealed values differ in their bytes)."""
     return decode_command(left, box) == decode_command(right, box)

@@ -351,6 +351,10 @@ class SqliteStore:
         await self._by_text(kind).write(write)
 
     # -- care
+    def write_counts(self) -> tuple[int, int]:
+        """Writes so far, and the transactions they were grouped into."""
+        return sum(shard.writes for shard in self._shards), sum(shard.groups for shard in self._shards)
+
     async def stats(self) -> dict[str, object]:
         return stats_of([shard.read for shard in self._shards], self.folder)
 

@@ -1,0 +1,83 @@
+"""From a queued command to a Connection Request: who is woken, with what, and what is said when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+
+from ..access.credentials import Credentials
+from ..clock import Clock
+from ..errors import CpetwinError
+from ..queue import Command
+from ..twin.report import CommandUpdate
+from ..twin.store.base import Store
+from .wake import Waker
+
+log = logging.getLogger("cpetwin.acs.wake")
+
+MAX_WAITING = 10_000
+"""Devices whose wake-up may be under way at one time; further ones wait for their next contact."""
+
+
+class Waking:
+    """Wakes the device of a command with ``--when now``; without success the command stays for the next contact."""
+
+    def __init__(
+        self, store: Store, credentials: Credentials, waker: Waker, clock: Clock, counters: Counter[str]
+    ) -> None:
+        self._store = store
+        self._credentials = credentials
+        self._waker = waker
+        self._clock = clock
+        self._counters = counters
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __call__(self, device: int, command: Command) -> None:
+        """Start a wake-up in the background."""
+        if command.when != "now":
+            return
+        if len(self._tasks) >= MAX_WAITING:
+            self._counters["wake.too-many"] += 1
+            return
+        task = asyncio.get_running_loop().create_task(self._wake(device))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a wake-up failed", exc_info=task.exception())
+
+    async def _wake(self, key: int) -> None:
+        device = await self._store.device(key)
+        url = device.facts.get("connection_request_url", "")
+        if not url or not device.last_contact:
+            await self._tell(key, "the device has not told a ConnectionRequestURL yet")
+            return
+        login = await self._credentials.connection_request_credentials(device.identity)
+        user, password = (login.username, login.password) if login is not None else ("", "")
+        result = await self._waker.wake(key, url, user, password, device.facts.get("ip", ""))
+        self._counters["wake.ok" if result.ok else "wake.failed"] += 1
+        if not result.ok:
+            log.info("not woken device=%s reason=%s", device.id, result.reason)
+            await self._tell(key, result.reason)
+
+    async def _tell(self, key: int, reason: str) -> None:
+        """Write the reason to the commands that wait for the device."""
+        now = self._clock.now()
+        attempt: dict[str, object] = {"at": now, "action": "wake", "fault": reason}
+        for command in await self._store.commands(key, ("queued",)):
+            if any(a.get("action") == "wake" and a.get("fault") == reason for a in command.attempts):
+                continue
+            try:
+                await self._store.update_command(CommandUpdate(command.id, ("queued",), "queued", attempt), now)
+            except CpetwinError as error:
+                log.info("command=%s went on meanwhile: %s", command.id, error.message)
+
+    async def close(self) -> None:
+        """Give up the wake-ups under way."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
