@@ -29,13 +29,13 @@ def say(text: str = "") -> None:
 
 
 class Demo:
-    """One run: ``ready`` and ``ids`` fill as the processes print their lines."""
+    """One run: ``ready`` and ``gateways`` fill as the processes print their lines."""
 
     def __init__(self, place: Place, devices: int) -> None:
         self.place = place
         self.devices = devices
         self.ready: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
-        self.ids: list[str] = []
+        self.gateways: list[dict[str, Any]] = []
 
     def hear_server(self, line: str) -> None:
         if line.startswith("ready {"):
@@ -44,8 +44,9 @@ class Demo:
             say(line)
 
     def hear_fleet(self, line: str) -> None:
-        if line.startswith("{"):
-            self.ids.append(json.loads(line)["id"])
+        said = json.loads(line)
+        if "id" in said:
+            self.gateways.append(said)
 
     async def cpetwin(self, line: str, accept: tuple[int, ...] = (0,)) -> str:
         return await cpetwin(*shlex.split(line), "--data", str(self.place.data), accept=accept)
@@ -78,9 +79,12 @@ class Demo:
             async with asyncio.timeout(BUILD_SECONDS):
                 await self.read_fleet()
         except TimeoutError:
-            raise DemoFailed(f"after {BUILD_SECONDS:.0f} s only {len(self.ids)} devices had been read") from None
-        homes = [Home(number, id) for number, id in enumerate(sorted(self.ids), start=1)]
-        off = next(home for home in reversed(homes) if PRODUCT_CLASS in home.id.replace("%2D", "-"))
+            raise DemoFailed(f"after {BUILD_SECONDS:.0f} s only {len(self.gateways)} devices had been read") from None
+        homes = [
+            Home(said["device"], said["id"], said["oui"], said["product_class"], said["serial"])
+            for said in self.gateways
+        ]
+        off = next(home for home in homes if home.product_class == PRODUCT_CLASS)
         await self.move_in(homes, off)
         lines = self.commands(off)
         self.tell(urls, logins, off, lines)
@@ -99,7 +103,7 @@ class Demo:
         with Progress(*columns, disable=not sys.stdout.isatty()) as progress:
             bar = progress.add_task("reading every parameter of the fleet", total=self.devices)
             full = 0
-            while full < self.devices or len(self.ids) < self.devices:
+            while full < self.devices or len(self.gateways) < self.devices:
                 await asyncio.sleep(POLL_SECONDS / 2)
                 full = int(
                     json.loads(await cpetwin("store", "stats", str(self.place.data), "--json"))["with_full_tree"]

@@ -132,10 +132,9 @@ class Home:
 
     number: int
     id: str
-
-    @property
-    def serial(self) -> str:
-        return self.id.rpartition("-")[2].replace("%2D", "-")
+    oui: str
+    product_class: str
+    serial: str
 
     @property
     def phone(self) -> str:
@@ -145,7 +144,8 @@ class Home:
         region = REGIONS[self.number % len(REGIONS)]
         return {
             "serial": self.serial,
-            "oui": self.id.partition("-")[0],
+            "oui": self.oui,
+            "product_class": self.product_class,
             "home": f"home-{self.number}",
             "customer": f"customer-{self.number}",
             "account": f"A{100000 + self.number}",
