@@ -7,6 +7,7 @@ each, and for every part that ``make test`` could not set up. With CI in the env
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections import Counter
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakes import FakeStore
 from hypothesis import HealthCheck, settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -95,3 +97,16 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     if failing and os.environ.get("CI") and session.exitstatus == pytest.ExitCode.OK:
         reporter.write_line(f"CI is set, so these skips fail the run: {', '.join(failing)}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    """One event loop for a test that is not itself a coroutine: ``runner.run(coroutine)``."""
+    with asyncio.Runner() as loop:
+        yield loop
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    """A store for what needs records, devices' rows and the audit only."""
+    return FakeStore()
