@@ -22,6 +22,7 @@ IMPORT_NAMES = {
     "argon2-cffi": "argon2",
     "import-linter": "importlinter",
     "prometheus-client": "prometheus_client",
+    "zope.interface": "zope",
 }
 """distribution -> the name it is imported under, where they differ."""
 
