@@ -103,7 +103,9 @@ async def serve(settings: Settings) -> None:
             "usp_endpoint_id": settings.usp_endpoint_id,
             "usp_topic": settings.usp_topic,
         }
-        _write_private(settings.data / SERVER_FILE, {**ready, "cpe_user": bootstrap.username, "cpe_password": bootstrap.password})
+        _write_private(
+            settings.data / SERVER_FILE, {**ready, "cpe_user": bootstrap.username, "cpe_password": bootstrap.password}
+        )
         stack.callback((settings.data / SERVER_FILE).unlink, missing_ok=True)
         if one_time is not None:
             print(f"login: admin / {one_time}   (one-time password, shown only now)", flush=True)
@@ -204,8 +206,6 @@ def _write_private(file: Path, content: dict[str, Any]) -> None:
 
 def main(settings: Settings) -> int:
     """Run the server until SIGTERM or SIGINT; returns the exit code."""
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     reactor.run(serve(settings))
     return 0

@@ -67,9 +67,7 @@ class Contact:
 
     def faulted(self, command: StoredCommand, fault: messages.Fault, result: object = None) -> CommandUpdate:
         """The device answered with a fault."""
-        return CommandUpdate(
-            command.id, (command.state, "sent"), "failed", self.attempt("fault", fault), result=result
-        )
+        return CommandUpdate(command.id, (command.state, "sent"), "failed", self.attempt("fault", fault), result=result)
 
 
 def describe_fault(fault: messages.Fault) -> dict[str, object]:

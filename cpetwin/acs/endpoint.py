@@ -106,9 +106,7 @@ class Endpoint:
 
     # -- one POST
     async def _prove_first(self, request: HttpRequest, respond: Respond) -> None:
-        proof = await self._authentication.prove(
-            request.headers.get(b"authorization"), request.method, request.secure
-        )
+        proof = await self._authentication.prove(request.headers.get(b"authorization"), request.method, request.secure)
         if must_challenge(self._mode, proof.principal, proof.wrong):
             if proof.wrong and not proof.stale:
                 self._refused("wrong-credentials", request)
@@ -137,9 +135,7 @@ class Endpoint:
             self.sessions.rebind(entry, request.connection)
             self._run(entry, entry.session.handle(message), respond, b"")
 
-    def _unreadable(
-        self, request: HttpRequest, respond: Respond, entry: Entry | None, error: CodecError
-    ) -> None:
+    def _unreadable(self, request: HttpRequest, respond: Respond, entry: Entry | None, error: CodecError) -> None:
         device = entry.session.contact.device.id if entry is not None else "-"
         self.counters[f"bad.{error.code}"] += 1
         log.warning("refused device=%s peer=%s reason=%s: %s", device, request.peer[0], error.code, error.text)

@@ -37,9 +37,7 @@ ANSWERS: dict[str, Callable[[object], Answer]] = {
     "AutonomousTransferComplete": _noted("autonomous-transfer", "AutonomousTransferCompleteResponse"),
     "RequestDownload": _noted("request-download", "RequestDownloadResponse"),
     "DUStateChangeComplete": _noted("du-state-change", "DUStateChangeCompleteResponse"),
-    "AutonomousDUStateChangeComplete": _noted(
-        "autonomous-du-state-change", "AutonomousDUStateChangeCompleteResponse"
-    ),
+    "AutonomousDUStateChangeComplete": _noted("autonomous-du-state-change", "AutonomousDUStateChangeCompleteResponse"),
     "Kicked": _noted("kicked", "KickedResponse", messages.KickedResponse()),
 }
 """RPC of the CPE -> what is answered. What they ask for beyond the acknowledgement comes with transfers."""

@@ -7,7 +7,7 @@ wake it), and tells waiters what became of a command.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..clock import Clock
 from ..errors import BadInput, Conflict
@@ -124,7 +124,7 @@ class Queue:
         self.touched(update.command)
         return stored
 
-    async def expire(self) -> list[StoredCommand]:
+    async def expire(self) -> Sequence[StoredCommand]:
         """Expire what was not delivered in time; the scheduler calls this."""
         expired = await self._store.expire_commands(self._clock.now())
         for command in expired:
