@@ -20,6 +20,7 @@ from cpetwin.access.secrets import SecretBox
 from cpetwin.clock import ManualClock
 from cpetwin.errors import BadInput, Denied, Unavailable
 from cpetwin.twin.identity import DeviceId
+from cpetwin.twin.store.base import Device
 
 NOC = Principal("nina", "noc", frozenset({"inventory.write"}))
 
@@ -224,8 +225,25 @@ def test_the_serial_alone_finds_exactly_one_known_device(world: World) -> None:
     world.heard("AABBCC", "", "SN2")
     result = world.load("serial,home\nSN1,H1\nSN2,H2\nSN3,H3\nN1,H4\n")
     assert (result.updated, [error.line for error in result.errors]) == (1, [3, 4, 5])
-    assert "2 devices" in result.errors[0].reason
+    assert "several devices" in result.errors[0].reason
     assert "OUI" in result.errors[1].reason
+
+
+def test_a_serial_in_other_letters_is_another_device(
+    world: World, store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the store's listing does not tell capitals from small letters."""
+    world.heard("001122", "", "sn1")
+    world.heard("AABBCC", "", "SN1")
+
+    async def caseless(where: dict[str, str], **more: object) -> tuple[list[Device], int, None]:
+        found = [row for row in store.rows.values() if row.serial.lower() == where["serial"].lower()]
+        return found, len(found), None
+
+    monkeypatch.setattr(store, "devices", caseless)
+    assert world.load("serial,home\nSN1,H1\n").updated == 1
+    assert world.row("AABBCC-SN1")[1] == {"home": "H1"}
+    assert [error.line for error in world.load("serial,home\nSn1,H1\n").errors] == [2]
 
 
 def test_a_parent_is_found_by_serial_or_id_before_and_after_it_is_known(world: World) -> None:
@@ -242,6 +260,18 @@ def test_a_parent_is_found_by_serial_or_id_before_and_after_it_is_known(world: W
     assert [world.row(f"001122-C{i}")[1]["parent"] for i in (1, 2, 3, 4)] == [
         "001122-G1", "001122-G1", "AABBCC-KNOWN", "AABBCC-KNOWN",
     ]  # fmt: skip
+
+
+def test_a_shortened_parent_is_not_guessed(world: World, store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the store resolves prefixes."""
+    world.heard("AABBCC", "Box", "KNOWN")
+
+    async def first(text: str) -> Device:
+        return next(iter(store.rows.values()))
+
+    monkeypatch.setattr(store, "resolve", first)
+    result = world.load("serial,oui,parent\nC1,001122,KNO\n")
+    assert [error.line for error in result.errors] == [2]
 
 
 def test_wrong_parents_fall_out_with_their_children(world: World, store: FakeStore) -> None:

@@ -28,6 +28,8 @@ _T = TypeVar("_T")
 
 BATCH = 256
 """Rows under way at once; the store commits them together."""
+MAX_NAMESAKES = 50
+"""Devices looked at for one serial."""
 
 
 class ImportResult(msgspec.Struct, frozen=True):
@@ -95,12 +97,14 @@ async def _find(store: Store, row: Row) -> _Target:
     if row.oui:
         identity = row.device.identity
         return _Target(row, identity, await store.find_identity(identity))
-    found, total, _ = await store.devices({"serial": row.serial}, limit=2)
-    if total == 1:
+    # A store may match capitals and small letters alike; a serial that differs in them is another device.
+    listed, _, _ = await store.devices({"serial": row.serial}, limit=MAX_NAMESAKES)
+    found = [device for device in listed if device.serial == row.serial]
+    if len(found) == 1 and len(listed) < MAX_NAMESAKES:
         return _Target(row, found[0].identity, found[0])
-    if total == 0:
+    if not found:
         raise _RowError(row, "no known device has this serial; give the OUI of a device that was not heard yet")
-    raise _RowError(row, f"{total} devices have this serial; give the OUI")
+    raise _RowError(row, "several devices have this serial; give the OUI")
 
 
 def _without_repeats(targets: Sequence[_Target], errors: list[LineError]) -> list[_Target]:
@@ -140,7 +144,7 @@ async def _with_parent(store: Store, target: _Target, inside: dict[str, set[str]
     if name is None:
         return target
     try:
-        identities = inside.get(name) or {(await store.resolve(name)).identity}
+        identities = inside.get(name) or {await _known_as(store, name)}
     except NotFound:
         raise _RowError(row, f"the parent {name[:64]!r} is no device, neither known nor in this file") from None
     except Ambiguous as error:
@@ -151,6 +155,15 @@ async def _with_parent(store: Store, target: _Target, inside: dict[str, set[str]
     if parent == target.identity:
         raise _RowError(row, "the device is its own parent")
     return target._replace(row=row._replace(inventory={**row.inventory, "parent": parent}))
+
+
+async def _known_as(store: Store, name: str) -> str:
+    """Identity of the device with exactly this serial, identity or id. Raises NotFound or Ambiguous."""
+    device = await store.resolve(name)
+    # People may shorten an id where they see at once what it meant; a file of thousands may not.
+    if name not in (device.serial, device.identity, device.id):
+        raise NotFound(f"no device is called {name[:64]!r}")
+    return device.identity
 
 
 class _Import:
