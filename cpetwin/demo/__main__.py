@@ -13,6 +13,7 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from ..errors import Conflict
 from .steps import CHANNEL, MISSING, NEW_CHANNEL, PRODUCT_CLASS, ROLES, STEPS
 from .world import Child, DemoFailed, Home, Place, cpetwin, write_inventory
 
@@ -24,24 +25,28 @@ INTERVAL = "30s"
 """How often a simulated gateway reports by itself: far more often than a real one, to have something to see."""
 
 
+EXIT_CONFLICT = Conflict.exit_code
+
+
 def say(text: str = "") -> None:
     print(text, flush=True)
 
 
 class Demo:
-    """One run: ``ready`` and ``gateways`` fill as the processes print their lines."""
+    """One run: ``ready``, ``logins`` and ``gateways`` fill as the processes print their lines."""
 
     def __init__(self, place: Place, devices: int) -> None:
         self.place = place
         self.devices = devices
         self.ready: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+        self.logins: list[str] = []
         self.gateways: list[dict[str, Any]] = []
 
     def hear_server(self, line: str) -> None:
         if line.startswith("ready {"):
             self.ready.set_result(json.loads(line.removeprefix("ready ")))
-        else:
-            say(line)
+        elif line.startswith("login: "):
+            self.logins.append(line.partition("   ")[0])
 
     def hear_fleet(self, line: str) -> None:
         said = json.loads(line)
@@ -62,19 +67,17 @@ class Demo:
                  "--seed", "1", "--state", str(logs / "fleet"), "--journal", str(logs / "fleet.jsonl"))  # fmt: skip
         async with Child("server", serve, logs / "server.log", self.hear_server) as server:
             urls = await server.guard(self.ready)
-            logins = await server.guard(self.logins())
+            await server.guard(self.make_users())
             async with Child("fleet", fleet, logs / "fleet.log", self.hear_fleet) as devices:
-                return await server.guard(devices.guard(self.story(urls, logins, seconds)))
+                return await server.guard(devices.guard(self.story(urls, seconds)))
 
-    async def logins(self) -> list[str]:
-        """One user per role, with the password that can be used once."""
-        lines = []
+    async def make_users(self) -> None:
+        """One user per role, with a password for the first login; those of an earlier run are left alone."""
         for role in ROLES:
-            user = await self.json(f"user add {role} --role {role}")
-            lines.append(f"login: {role} / {user['password']}")
-        return lines
+            if said := await self.cpetwin(f"user add {role} --role {role} --json", accept=(0, EXIT_CONFLICT)):
+                self.logins.append(f"login: {role} / {json.loads(said)['password']}")
 
-    async def story(self, urls: dict[str, str], logins: list[str], seconds: float) -> int:
+    async def story(self, urls: dict[str, str], seconds: float) -> int:
         try:
             async with asyncio.timeout(BUILD_SECONDS):
                 await self.read_fleet()
@@ -87,7 +90,7 @@ class Demo:
         off = next(home for home in homes if home.product_class == PRODUCT_CLASS)
         await self.move_in(homes, off)
         lines = self.commands(off)
-        self.tell(urls, logins, off, lines)
+        self.tell(urls, await self.json("enrol show"), off, lines)
         end = asyncio.get_running_loop().time() + seconds
         if seconds:
             await self.walk(lines)
@@ -122,14 +125,15 @@ class Demo:
         names = {"id": off.id, "serial": off.serial, "phone": off.phone, "path": CHANNEL, "value": NEW_CHANNEL}
         return [step.line.format(**names) for step in STEPS]
 
-    def tell(self, urls: dict[str, str], logins: list[str], off: Home, lines: list[str]) -> None:
+    def tell(self, urls: dict[str, str], enrol: dict[str, str], off: Home, lines: list[str]) -> None:
+        """What a newcomer needs: where everything is, who may log in, and five commands to type."""
         data = shlex.quote(str(self.place.data))
         say(
             f"\n{self.devices} homes with a gateway each; the gateway of home-{off.number} is switched off. {MISSING}\n"
         )
         say(f"page   {urls['api']}")
-        say(f"CWMP   {urls['cwmp']}   (devices log in as {urls['cpe_user']} / {urls['cpe_password']})")
-        for login in logins:
+        say(f"CWMP   {enrol['url']}   (a new device logs in as {enrol['username']}, password {enrol['password']})")
+        for login in self.logins:
             say(login)
         say('\nIn another terminal, here: PATH="$PWD/.venv/bin:$PATH"')
         for step, line in zip(STEPS, lines, strict=True):

@@ -26,8 +26,8 @@ STEPS = (
     Step("ask the fleet", "device list --limit 8"),
 )
 
-ROLES = ("l1", "noc", "firmware", "marketing", "privacy", "approver", "admin")
-"""One user per role. ``admin`` exists already; the others are created under their role's name."""
+ROLES = ("l1", "noc", "firmware", "marketing", "privacy", "approver")
+"""One user per role under the role's name; the server makes ``admin`` itself."""
 
 PRODUCT_CLASS = "EC220-G5"
 """The offline home has this gateway: of the two real ones that which speaks Device:2 itself."""
