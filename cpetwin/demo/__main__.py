@@ -49,9 +49,8 @@ class Demo:
             self.logins.append(line.partition("   ")[0])
 
     def hear_fleet(self, line: str) -> None:
-        said = json.loads(line)
-        if "id" in said:
-            self.gateways.append(said)
+        if line.startswith('{"id"'):
+            self.gateways.append(json.loads(line))
 
     async def cpetwin(self, line: str, accept: tuple[int, ...] = (0,)) -> str:
         return await cpetwin(*shlex.split(line), "--data", str(self.place.data), accept=accept)
@@ -92,13 +91,16 @@ class Demo:
         lines = self.commands(off)
         self.tell(urls, await self.json("enrol show"), off, lines)
         end = asyncio.get_running_loop().time() + seconds
+        before = seen = set(await self.verified())
         if seconds:
             await self.walk(lines)
-        verified: set[str] = set()
         while not seconds or asyncio.get_running_loop().time() < end:
-            await self.look_for_verified(verified)
             await asyncio.sleep(POLL_SECONDS)
-        return 0 if verified else 1
+            verified = await self.verified()
+            for id in verified.keys() - seen:
+                say(f"verified: command {id} on {verified[id]}")
+            seen = set(verified)
+        return 0 if seen - before else 1
 
     async def read_fleet(self) -> None:
         """Wait until the server has read every parameter of every device."""
@@ -145,11 +147,10 @@ class Demo:
         for step, line in zip(STEPS, lines, strict=True):
             say(f"# {step.says}\n$ cpetwin {line}\n{await self.cpetwin(line)}")
 
-    async def look_for_verified(self, seen: set[str]) -> None:
-        for command in await self.json("queue list --state done"):
-            if command["verified"] is True and command["id"] not in seen:
-                seen.add(command["id"])
-                say(f"verified: command {command['id']} on {command['device']}")
+    async def verified(self) -> dict[str, str]:
+        """Commands whose effect was read back, with their device."""
+        done = await self.json("queue list --state done")
+        return {command["id"]: command["device"] for command in done if command["verified"] is True}
 
 
 async def run(seconds: float, devices: int, keep: bool) -> int:
