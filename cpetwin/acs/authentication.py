@@ -8,6 +8,7 @@ from ..access.cpe import REALM, CpePrincipal
 from ..access.credentials import Credentials
 from ..clock import Clock
 from .digest import BadAuthorization, Nonces, challenge, parse_authorization, verify_digest
+from .digest import Credentials as Given
 
 Scheme = Literal["digest", "basic"]
 
@@ -49,12 +50,21 @@ class Authentication:
             given = parse_authorization(header)
         except BadAuthorization:
             return Proof(wrong=True)
+        if given.scheme == "basic" and not (secure or self._basic_over_http):
+            return Proof(wrong=True, scheme="basic")
         principal = self._credentials.cached(given.username) or await self._credentials.lookup(given.username)
+        proof = self._check(principal, given, method)
+        if proof.wrong and not proof.stale:
+            renewed = await self._credentials.lookup(given.username, fresh=True)
+            if renewed != principal:
+                return self._check(renewed, given, method)
+        return proof
+
+    def _check(self, principal: CpePrincipal | None, given: Given, method: str) -> Proof:
+        """Whether the answer fits what is known of the username now."""
         if principal is None:
             return Proof(wrong=True)
         if given.scheme == "basic":
-            if not (secure or self._basic_over_http):
-                return Proof(wrong=True, scheme="basic")
             generation = principal.basic(given.password)
             if generation is None:
                 return Proof(wrong=True, scheme="basic")
