@@ -9,14 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from cpetwin.commands.simulate import cli
+from cpetwin.cli import run
 from cpetwin.errors import BadInput
 from cpetwin.simulators.control import parse_address
 from tests.simulator_acs import LIMIT, scripted_acs
 
-RUN = (sys.executable, "-c", "from cpetwin.commands.simulate import cli; cli()")
+RUN = (sys.executable, "-m", "cpetwin", "simulate")
 SERIAL = "6puw429yd5x8d"
 
 
@@ -28,10 +27,11 @@ SERIAL = "6puw429yd5x8d"
         (["cwmp", "--clock", "server"], "later issue"),
     ],
 )
-def test_what_comes_later_is_said_and_not_faked(arguments: list[str], said: str) -> None:
-    result = CliRunner().invoke(cli, arguments)
-    assert result.exit_code == 1
-    assert said in result.output
+def test_what_comes_later_is_said_and_not_faked(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["simulate", *arguments]) == 1
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,8 @@ def test_what_comes_later_is_said_and_not_faked(arguments: list[str], said: str)
         (["cwmp", "--dump", "no-such-file.csv"], 2),
     ],
 )
-def test_exit_codes(arguments: list[str], code: int, tmp_path: Path) -> None:
-    result = CliRunner().invoke(cli, arguments, env={"CPETWIN_DATA": str(tmp_path)})
-    assert result.exit_code == code, result.output
+def test_exit_codes(arguments: list[str], code: int, data_folder: Path) -> None:
+    assert run(["simulate", *arguments]) == code
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "example.org:80", "0.0.0.0:80", "127.0.0.1:99999"])

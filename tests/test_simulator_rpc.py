@@ -259,3 +259,12 @@ def test_ten_thousand_devices_share_their_trees() -> None:
     assert all(not device.memory.values for device in devices)
     assert devices[0].serial == "6puw429yd5x8d"
     assert devices[6].key == "9CA2F4-IGD-6puw429yd5x8d%2D7"
+
+
+def test_a_period_is_not_served_twice_when_its_timer_fires_early(igd: Device) -> None:
+    """Informs keep a phase of their own per device; a timer some milliseconds early does not double one."""
+    wait = igd.until_periodic(NOW, 60.0)
+    due = NOW + int(wait * 1000)
+    assert 6 < wait <= 66
+    assert igd.until_periodic(due - 3, 60.0) == pytest.approx(60, abs=0.01)
+    assert igd.until_periodic(due + 3, 60.0) == pytest.approx(60, abs=0.01)

@@ -203,3 +203,4 @@ def test_faults_are_drawn_as_often_as_asked() -> None:
     assert 400 < sum(fault is not None for fault in struck) < 600
     assert {fault.kind for fault in struck if fault is not None} == set(FAULTS)
     assert find_fault("fault-9005").kind == "fault-9005"
+    assert find_fault("drop").kind == "drop-after"

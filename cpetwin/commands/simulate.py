@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,22 +20,6 @@ if TYPE_CHECKING:
 
 DEFAULT_DATA = "cpetwin-data"
 LATER = "comes with the USP issue; this version simulates CWMP devices: `cpetwin simulate cwmp`"
-
-
-def _reported(function: Callable[..., None]) -> Callable[..., None]:
-    """Print an expected error as a sentence and leave with its exit code."""
-
-    @functools.wraps(function)
-    def wrapper(*args: Any, **options: Any) -> None:
-        try:
-            function(*args, **options)
-        except CpetwinError as error:
-            click.echo(f"error: {error.message}", err=True)
-            if error.hint:
-                click.echo(f"hint: {error.hint}", err=True)
-            sys.exit(error.exit_code)
-
-    return wrapper
 
 
 class Duration(click.ParamType[float]):
@@ -105,7 +87,6 @@ def _data_option(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--boot-time", type=Duration(), default=2.0, help="How long a reboot takes.")
 @click.option("--retry-minimum", type=Duration(), help="First wait after a failed session; default: as TR-069 has it.")
 @click.option("--host", default="127.0.0.1", help="Address the devices listen on for connection requests.")
-@_reported
 def cwmp(**given: Any) -> None:
     """Run a fleet of TR-069 devices until interrupted, or for --for."""
     if given["clock"] == "server":
@@ -183,7 +164,6 @@ def _run(options: Options, data: Path | None, control: str | None) -> None:
 
 @cli.command("usp", context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@_reported
 def usp(arguments: tuple[str, ...]) -> None:
     """TR-369 agents (not there yet)."""
     raise CpetwinError(f"`simulate usp` is not there yet: it {LATER}")
@@ -191,7 +171,6 @@ def usp(arguments: tuple[str, ...]) -> None:
 
 @cli.command("mixed", context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@_reported
 def mixed(arguments: tuple[str, ...]) -> None:
     """CWMP and USP devices together (not there yet)."""
     raise CpetwinError(f"`simulate mixed` is not there yet: it {LATER}")
@@ -216,7 +195,6 @@ def _say(answer: dict[str, Any], as_json: bool, sentence: str) -> None:
 @click.argument("action", type=click.Choice(["on", "off", "reset"]))
 @click.argument("serial")
 @_steering
-@_reported
 def power(action: str, serial: str, data: Path | None, control: str | None, as_json: bool) -> None:
     """Switch a device on, off, or off and on."""
     answer = _ask(data, control, "POST", "/power", {"device": serial, "action": action})
@@ -227,7 +205,6 @@ def power(action: str, serial: str, data: Path | None, control: str | None, as_j
 @click.argument("serial")
 @click.argument("kind")
 @_steering
-@_reported
 def fault(serial: str, kind: str, data: Path | None, control: str | None, as_json: bool) -> None:
     """Let something go wrong in the next session where it can."""
     answer = _ask(data, control, "POST", "/fault", {"device": serial, "kind": kind})
@@ -238,7 +215,6 @@ def fault(serial: str, kind: str, data: Path | None, control: str | None, as_jso
 @click.argument("serial")
 @click.argument("assignment", metavar="PATH=VALUE")
 @_steering
-@_reported
 def set_value(serial: str, assignment: str, data: Path | None, control: str | None, as_json: bool) -> None:
     """The device itself changes a value."""
     path, equals, value = assignment.partition("=")
@@ -251,7 +227,6 @@ def set_value(serial: str, assignment: str, data: Path | None, control: str | No
 @cli.command("state")
 @click.argument("serial", required=False)
 @_steering
-@_reported
 def state(serial: str | None, data: Path | None, control: str | None, as_json: bool) -> None:
     """The device's own truth; without SERIAL the fleet's counts."""
     answer = _ask(data, control, "GET", "/state", {"device": serial} if serial else {})

@@ -210,6 +210,13 @@ class Device:
             return None
         return self._number("PeriodicInformInterval", 300)
 
+    def until_periodic(self, now: int, interval: float) -> float:
+        """Seconds to the device's own phase of the interval. One that is nearly here has just been served (a timer
+        may fire a little early), so it is the one after that."""
+        phase = self.seed / 4294967296 * interval
+        wait = interval - (now / 1000 - phase) % interval
+        return wait if wait > interval / 10 else wait + interval
+
     # Notification
 
     def notification(self, path: str) -> int:

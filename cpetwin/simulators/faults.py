@@ -49,11 +49,14 @@ FAULTS: dict[str, Fault] = {
         Fault("char-length", Stage.BEGIN, "counts characters, not bytes, in Content-Length"),
     )
 }
+ALIASES = {"drop": "drop-after", "late": "late-answer", "empty": "empty-answer", "fault": "fault-9002"}
+"""Shorter names that can be given for a kind."""
 _NUMBERED = re.compile(r"fault-(9[0-8]\d\d)\Z")
 
 
 def find_fault(kind: str) -> Fault:
     """The fault of a name. Raises BadInput that lists the names."""
+    kind = ALIASES.get(kind, kind)
     if kind in FAULTS:
         return FAULTS[kind]
     if _NUMBERED.match(kind):

@@ -313,8 +313,7 @@ class Fleet:
         waits = [max(0.0, (due - now) / 1000) for due, _ in device.memory.informs]
         interval = self.options.interval if self.options.interval is not None else device.interval()
         if interval is not None:
-            phase = device.seed / 4294967296 * interval
-            waits.append(interval - (now / 1000 - phase) % interval)
+            waits.append(device.until_periodic(now, interval))
         return min(waits, default=86400.0)
 
     def _due(self, device: Device) -> None:
