@@ -13,9 +13,7 @@ class Value(NamedTuple):
     type: str = "string"
 
 
-XSD_TYPES = frozenset(
-    "string int long unsignedInt unsignedLong boolean dateTime base64Binary hexBinary base64".split()
-)
+XSD_TYPES = frozenset("string int long unsignedInt unsignedLong boolean dateTime base64Binary hexBinary base64".split())
 """Types a parameter can have on the CWMP wire (TR-106 table 2)."""
 
 _TRUE = frozenset(("1", "true"))

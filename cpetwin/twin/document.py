@@ -1,4 +1,4 @@
-"""The document of a twin on disk: a layout by shape ids, the time of each group, and the flat values.
+"""The document of a twin on disk: a layout by shape ids, observation times, and the flat values.
 
 Encoded with msgpack and compressed with zstd level 1 against a *reference document* of the same
 family (an earlier device with the same static groups), which more than halves it again: 0.9 kB
@@ -7,41 +7,71 @@ instead of 2.6 kB for the 1,299 parameters of a real dump, and it is faster too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
 import msgspec
 import zstandard
 
-from .layout import Group, Layout, Row, Shape
+from .layout import Group, Layout, Leaf, Row, Shape
 
 LEVEL = 1
-MAX_DOCUMENT = 64 << 20
-"""Largest decompressed document in bytes; a larger one is refused as corrupt."""
-_LAYOUT_CACHE_LIMIT = 4096
+MAX_DOCUMENT = 16 << 20
+"""Largest document in bytes before compression; a larger one is not written."""
+_LAYOUT_CACHE_LIMIT = 512
+_CACHED_SIZE = 8192
+"""Layouts with more parameters are decoded each time, so that what is remembered stays small."""
+_CODER_CACHE_LIMIT = 256
 
+_PlainShape = tuple[str, list[tuple[str, str, bool]], list[tuple[str, bool]]]
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[bytes, list[int], list[str | None]]).decode
-_decode_header = msgspec.msgpack.Decoder(list[tuple[int, list[list[int]]]]).decode
+_decode = msgspec.msgpack.Decoder(tuple[bytes, list[int], list[str | None], dict[int, int]]).decode
+_decode_header = msgspec.msgpack.Decoder(list[tuple[int | _PlainShape, list[list[int]]]]).decode
+
+
+class DocumentTooLarge(Exception):
+    """The values of a twin take more than MAX_DOCUMENT bytes."""
 
 
 class Document(NamedTuple):
-    """A decoded document. ``times`` has one observation time (ms) per group; ``values`` are flat,
-    None where a parameter exists but was never read."""
+    """A decoded document. ``values`` are flat, None where a parameter exists but was never read.
+
+    ``times`` has one observation time (ms) per group; ``exceptions`` the times of single flat
+    positions that were seen at another moment than most of their group.
+    """
 
     layout: Layout
     times: list[int]
     values: list[str | None]
+    exceptions: dict[int, int]
+
+    def seen(self, ages: Mapping[int, int]) -> list[int]:
+        """Observation time of every flat position; ``ages``: group -> when it was last found unchanged."""
+        out: list[int] = []
+        for (first, end), time in zip(self.layout.bounds, self.times, strict=True):
+            out += [time] * (end - first)
+        for position, time in self.exceptions.items():
+            out[position] = time
+        for group, age in ages.items():
+            first, end = self.layout.bounds[group]
+            out[first:end] = [max(age, time) for time in out[first:end]]
+        return out
 
 
 class Codebook(Protocol):
-    """What documents share: shapes by number, and reference documents by number (0: none)."""
+    """What documents share: shapes by number (0: the book is full), and reference documents by number (0: none)."""
 
     def shape_id(self, shape: Shape) -> int: ...
     def shape(self, number: int) -> Shape: ...
     def reference_for(self, family: int, raw: bytes) -> int: ...
     def reference(self, number: int) -> bytes: ...
+
+
+def plain_shape(body: _PlainShape) -> Shape:
+    """A shape from its decoded msgpack form."""
+    template, leaves, objects = body
+    return Shape(template, tuple([Leaf(*leaf) for leaf in leaves]), tuple(objects))
 
 
 class DocumentCodec:
@@ -54,20 +84,27 @@ class DocumentCodec:
         self._coders: dict[int, tuple[zstandard.ZstdCompressor, zstandard.ZstdDecompressor]] = {}
 
     def encode(self, document: Document) -> tuple[int, bytes]:
-        """The reference number used and the compressed bytes."""
+        """The reference number used and the compressed bytes. Raises DocumentTooLarge."""
         header, family = self._header(document.layout)
-        raw = _encode((header, document.times, document.values))
+        raw = _encode((header, document.times, document.values, document.exceptions))
+        if len(raw) > MAX_DOCUMENT:
+            raise DocumentTooLarge
         reference = self._book.reference_for(family, raw)
         return reference, self._coder(reference)[0].compress(raw)
 
     def decode(self, reference: int, data: bytes) -> Document:
         """The inverse of ``encode``. Raises ValueError when the bytes are no document."""
         try:
+            if zstandard.frame_content_size(data) > MAX_DOCUMENT:
+                raise ValueError("corrupt twin document: too large")
             raw = self._coder(reference)[1].decompress(data, max_output_size=MAX_DOCUMENT)
-            header, times, values = _decode(raw)
+            header, times, values, exceptions = _decode(raw)
+            layout = self._layout(header)
         except (zstandard.ZstdError, msgspec.DecodeError) as error:
             raise ValueError(f"corrupt twin document: {error}") from error
-        return Document(self._layout(header), times, values)
+        if len(times) != len(layout.groups) or len(values) != layout.size:
+            raise ValueError("corrupt twin document: its columns do not fit its layout")
+        return Document(layout, times, values, exceptions)
 
     def _coder(self, reference: int) -> tuple[zstandard.ZstdCompressor, zstandard.ZstdDecompressor]:
         coder = self._coders.get(reference)
@@ -79,11 +116,11 @@ class DocumentCodec:
                 )
                 dictionary.precompute_compress(level=LEVEL)
             coder = (
-                zstandard.ZstdCompressor(
-                    level=LEVEL, dict_data=dictionary, write_checksum=False, write_dict_id=False
-                ),
+                zstandard.ZstdCompressor(level=LEVEL, dict_data=dictionary, write_checksum=False, write_dict_id=False),
                 zstandard.ZstdDecompressor(dict_data=dictionary),
             )
+            if len(self._coders) >= _CODER_CACHE_LIMIT:
+                self._coders.clear()
             self._coders[reference] = coder
         return coder
 
@@ -93,23 +130,29 @@ class DocumentCodec:
         if known is not None and known[0] is layout:
             return known[1], known[2]
         numbers = [self._book.shape_id(group.shape) for group in layout.groups]
-        header = _encode([(number, group.rows) for number, group in zip(numbers, layout.groups, strict=True)])
+        header = _encode(
+            [(number or group.shape, group.rows) for number, group in zip(numbers, layout.groups, strict=True)]
+        )
         static = sorted(n for n, group in zip(numbers, layout.groups, strict=True) if group.rows == ((),))
         family = crc32(_encode(static))
-        if len(self._headers) >= _LAYOUT_CACHE_LIMIT:
-            self._headers.clear()
-        self._headers[id(layout)] = (layout, header, family)
+        if layout.size <= _CACHED_SIZE:
+            if len(self._headers) >= _LAYOUT_CACHE_LIMIT:
+                self._headers.clear()
+            self._headers[id(layout)] = (layout, header, family)
         return header, family
 
     def _layout(self, header: bytes) -> Layout:
         layout = self._layouts.get(header)
         if layout is None:
             groups = [
-                Group(self._book.shape(number), tuple(map(_row, rows))) for number, rows in _decode_header(header)
+                Group(self._book.shape(of) if isinstance(of, int) else plain_shape(of), tuple([_row(r) for r in rows]))
+                for of, rows in _decode_header(header)
             ]
-            if len(self._layouts) >= _LAYOUT_CACHE_LIMIT:
-                self._layouts.clear()
-            layout = self._layouts[header] = Layout(groups)
+            layout = Layout(groups)
+            if layout.size <= _CACHED_SIZE:
+                if len(self._layouts) >= _LAYOUT_CACHE_LIMIT:
+                    self._layouts.clear()
+                self._layouts[header] = layout
         return layout
 
 

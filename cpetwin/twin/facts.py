@@ -6,8 +6,9 @@ Two tables say where each fact comes from; a later row of a table wins over an e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 EXACT: Mapping[str, str] = {
     f"{root}.{path}": fact
@@ -24,9 +25,10 @@ EXACT: Mapping[str, str] = {
 """path -> fact."""
 
 _I = r"\.\d+\."
+_WAN = rf"InternetGatewayDevice\.WANDevice{_I}WANConnectionDevice{_I}"
 PATTERNS: tuple[tuple[str, str], ...] = (
-    (rf"InternetGatewayDevice\.WANDevice{_I}WANConnectionDevice{_I}WAN(?:IP|PPP)Connection{_I}ExternalIPAddress", "wan_ip"),
-    (rf"InternetGatewayDevice\.WANDevice{_I}WANConnectionDevice{_I}WANPPPConnection{_I}Username", "pppoe_user"),
+    (rf"{_WAN}WAN(?:IP|PPP)Connection{_I}ExternalIPAddress", "wan_ip"),
+    (rf"{_WAN}WANPPPConnection{_I}Username", "pppoe_user"),
     (r"InternetGatewayDevice\.LANDevice\.1\.LANEthernetInterfaceConfig\.1\.MACAddress", "mac"),
     (r"InternetGatewayDevice\.LANDevice\.1\.LANHostConfigManagement\.MACAddress", "mac"),
     (rf"Device\.PPP\.Interface{_I}IPCP\.LocalIPAddress", "wan_ip"),
@@ -45,6 +47,9 @@ _LAST_NAMES = tuple({pattern.rpartition(".")[2] for pattern, _ in PATTERNS})
 _COMPILED = tuple((re.compile(pattern), fact) for pattern, fact in PATTERNS)
 _NO_FACT = frozenset(("", "0.0.0.0", "::", "00:00:00:00:00:00"))
 _MAX_FACT = 256
+MAX_INTERVAL = 10 * 365 * 86400
+"""Longest interval between contacts that is believed, in seconds."""
+_REMEMBERED_NAMES = 8192
 
 
 @lru_cache(maxsize=65536)
@@ -56,11 +61,32 @@ def fact_of(path: str) -> str | None:
     return fact
 
 
-def facts_from(names: Iterable[str], texts: Iterable[str]) -> dict[str, str]:
-    """The facts that these values give."""
-    facts: dict[str, str] = {}
-    for name, text in zip(names, texts, strict=True):
-        fact = fact_of(name)
-        if fact is not None and text not in _NO_FACT:
-            facts[fact] = text[:_MAX_FACT]
-    return facts
+class Landmarks(NamedTuple):
+    """Where among given parameters the facts and the Inform interval stand."""
+
+    facts: tuple[tuple[int, str], ...]
+    interval: int | None
+
+    def facts_of(self, texts: Sequence[str]) -> dict[str, str]:
+        """The facts that these values give."""
+        return {fact: texts[p][:_MAX_FACT] for p, fact in self.facts if texts[p] not in _NO_FACT}
+
+    def interval_of(self, texts: Sequence[str], current: int) -> int:
+        """The interval in seconds that these values give; ``current`` when they say nothing sensible."""
+        text = texts[self.interval] if self.interval is not None else ""
+        if len(text) <= 20 and text.isdecimal() and 0 < int(text) <= MAX_INTERVAL:
+            return int(text)
+        return current
+
+
+def landmarks(names: tuple[str, ...]) -> Landmarks:
+    """Landmarks of these parameters; remembered, because thousands of devices send the same names."""
+    return _remembered(names) if len(names) <= _REMEMBERED_NAMES else _landmarks(names)
+
+
+def _landmarks(names: tuple[str, ...]) -> Landmarks:
+    facts = tuple((position, fact) for position, name in enumerate(names) if (fact := fact_of(name)) is not None)
+    return Landmarks(facts, next((p for p, name in enumerate(names) if name in INTERVAL_PATHS), None))
+
+
+_remembered = lru_cache(maxsize=256)(_landmarks)

@@ -14,9 +14,7 @@ def escape(text: str) -> str:
     """Percent-encode every byte outside ``[A-Za-z0-9._]`` (the dash included)."""
     if text.isascii() and text.replace(".", "").replace("_", "").isalnum():
         return text
-    return "".join(
-        chr(b) if _PLAIN.match(bytes((b,))) else f"%{b:02X}" for b in text.encode("utf-8", "surrogatepass")
-    )
+    return "".join(chr(b) if _PLAIN.match(bytes((b,))) else f"%{b:02X}" for b in text.encode("utf-8", "surrogatepass"))
 
 
 class DeviceId(msgspec.Struct, frozen=True):

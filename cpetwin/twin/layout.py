@@ -7,6 +7,7 @@ rows it has and the values, column after column. So ten thousand port mappings c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
@@ -16,44 +17,49 @@ Row = tuple[int, ...]
 
 _SPLIT_CACHE: dict[str, tuple[str, Row, str]] = {}
 _SPLIT_CACHE_LIMIT = 200_000
+_CACHED_LENGTH = 256
+_INSTANCE = re.compile(r"(?:0|[1-9][0-9]{0,17})\Z", re.ASCII)
+"""An instance number that is written as we would write it and fits 64 bits; ``01`` is a name like any other."""
 
 
 def split(path: str) -> tuple[str, Row, str]:
-    """``(template, row, suffix)``: ``Device.WiFi.Radio.2.Stats.X`` -> ``Device.WiFi.Radio.{i}.``, ``(2,)``, ``Stats.X``."""
+    """``(template, row, suffix)``: ``A.B.Radio.2.Stats.X`` -> ``A.B.Radio.{i}.``, ``(2,)``, ``Stats.X``.
+
+    ``render(template, row) + suffix`` is the path again, whatever a device calls its parameters: what
+    cannot be cut stays whole, with an empty template.
+    """
     known = _SPLIT_CACHE.get(path)
     if known is not None:
         return known
-    segments = path.split(".")
-    last = 0
-    for position, segment in enumerate(segments):
-        if segment.isdecimal():
-            last = position
-    if last:
-        head = segments[: last + 1]
-        row = tuple(int(s) for s in head if s.isdecimal())
-        template = ".".join("{i}" if s.isdecimal() else s for s in head) + "."
-        suffix = ".".join(segments[last + 1 :])
-    else:
-        depth = 2 if len(segments) > 2 else 1
-        template, row, suffix = ".".join(segments[:depth]) + ".", (), ".".join(segments[depth:])
-    if len(_SPLIT_CACHE) >= _SPLIT_CACHE_LIMIT:
-        _SPLIT_CACHE.clear()
-    result = _SPLIT_CACHE[path] = (template, row, suffix)
+    result = _cut(path)
+    if len(path) <= _CACHED_LENGTH:
+        if len(_SPLIT_CACHE) >= _SPLIT_CACHE_LIMIT:
+            _SPLIT_CACHE.clear()
+        _SPLIT_CACHE[path] = result
     return result
 
 
-def is_canonical(path: str) -> bool:
-    """False when instance numbers would not survive the cut (``Radio.01.``)."""
-    template, row, suffix = split(path)
-    return render(template, row) + suffix == path
+def _cut(path: str) -> tuple[str, Row, str]:
+    segments = path.split(".")
+    instances = [position for position, segment in enumerate(segments) if position and _INSTANCE.match(segment)]
+    last = instances[-1] if instances else 0
+    if len(segments) == 1 or last == len(segments) - 1 or "{i}" in path:
+        return "", (), path
+    if not last:
+        depth = 2 if len(segments) > 2 else 1
+        return ".".join(segments[:depth]) + ".", (), ".".join(segments[depth:])
+    row = tuple(int(segments[position]) for position in instances)
+    for position in instances:
+        segments[position] = "{i}"
+    return ".".join(segments[: last + 1]) + ".", row, ".".join(segments[last + 1 :])
 
 
 def render(template: str, row: Row) -> str:
     """Put instance numbers back: ``Device.WiFi.Radio.{i}.`` and ``(2,)`` -> ``Device.WiFi.Radio.2.``."""
     if not row:
         return template
-    parts = template.split("{i}")
-    return "".join(part + str(number) for part, number in zip(parts, row, strict=False)) + parts[-1]
+    *parts, end = template.split("{i}")
+    return "".join([part + str(number) for part, number in zip(parts, row, strict=True)]) + end
 
 
 class Leaf(NamedTuple):
@@ -108,6 +114,21 @@ class Layout:
         return tuple(out)
 
     @cached_property
+    def bounds(self) -> tuple[tuple[int, int], ...]:
+        """(first, end) of the flat positions of every group."""
+        out: list[tuple[int, int]] = []
+        start = 0
+        for shape, rows in self.groups:
+            out.append((start, start + len(shape.leaves) * len(rows)))
+            start = out[-1][1]
+        return tuple(out)
+
+    @cached_property
+    def roots(self) -> frozenset[str]:
+        """First segments of all paths with their dot; holds "" when there are paths that could not be cut."""
+        return frozenset(shape.template.partition(".")[0] + "." if shape.template else "" for shape, _ in self.groups)
+
+    @cached_property
     def objects(self) -> dict[str, bool]:
         """Object path -> whether AddObject (table) or DeleteObject (row) is allowed."""
         return {
@@ -120,7 +141,7 @@ class Layout:
     @property
     def size(self) -> int:
         """Number of parameters."""
-        return sum(len(shape.leaves) * len(rows) for shape, rows in self.groups)
+        return self.bounds[-1][1] if self.groups else 0
 
 
 EMPTY = Layout(())
@@ -142,7 +163,7 @@ class Plan(NamedTuple):
 def plan(parameters: Iterable[tuple[str, str, bool]], objects: Mapping[str, bool]) -> Plan:
     """Cut parameters (path, type, writable) and objects into groups.
 
-    Every path must be canonical and occur once. The result does not depend on the order given.
+    Every path must occur once. The result does not depend on the order given.
     """
     rows: dict[tuple[str, Row], tuple[list[tuple[Leaf, int]], list[tuple[str, bool]]]] = {}
     for position, (path, type_, writable) in enumerate(parameters):
@@ -167,4 +188,4 @@ def plan(parameters: Iterable[tuple[str, str, bool]], objects: Mapping[str, bool
 
 def natural(path: str) -> tuple[tuple[int, str | int], ...]:
     """Sort key that puts ``Radio.2`` before ``Radio.10``."""
-    return tuple((0, int(s)) if s.isdecimal() else (1, s) for s in path.split("."))
+    return tuple((0, int(s)) if _INSTANCE.match(s) else (1, s) for s in path.split("."))

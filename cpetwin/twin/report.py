@@ -61,10 +61,12 @@ class Report(msgspec.Struct, frozen=True):
     ``inform``   the values that came with the announcement
     ``values``   values read on our request; ``complete`` names subtrees that were read whole
     ``names``    existence and writability read on our request, always whole subtrees
+    ``discovered`` the whole tree has been read with this Report
     ``gone``     object paths that the device said do not exist any more
     ``updates``  steps of commands
     ``sweep_due`` when the sync policy wants the next sweep (ms), if this Report decided that
     ``facts``    attributes of the device row that changed (software version, address ...)
+    ``notes``    further facts for the event log: kind -> plain JSON value
     ``cause``    why values were read: ``inform``, ``discovery``, ``sweep`` or a command id
     """
 
@@ -78,8 +80,10 @@ class Report(msgspec.Struct, frozen=True):
     values: Observations | None = None
     complete: tuple[str, ...] = ()
     names: Names | None = None
+    discovered: bool = False
     gone: tuple[str, ...] = ()
     updates: tuple[CommandUpdate, ...] = ()
     facts: dict[str, str] = {}
     sweep_due: int | None = None
+    notes: dict[str, object] = {}
     cause: str = "inform"

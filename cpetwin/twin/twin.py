@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, cast
 
 from .document import Document
 from .layout import EMPTY, natural
@@ -20,7 +20,7 @@ class LastInform(NamedTuple):
     at: int = 0
 
 
-NO_DOCUMENT = Document(EMPTY, [], [])
+NO_DOCUMENT = Document(EMPTY, [], [], {})
 
 
 class Twin:
@@ -61,6 +61,15 @@ class Twin:
     def overlay(self) -> Overlay:
         return self._overlay
 
+    @property
+    def inform(self) -> LastInform:
+        return self._inform
+
+    @property
+    def changed(self) -> Mapping[str, tuple[str, int, str]]:
+        """The overlay by path: (text, time ms, type or "")."""
+        return self._changed
+
     def values(self) -> dict[str, str]:
         """path -> text of every value that was read, in no particular order."""
         document = self._document
@@ -70,7 +79,7 @@ class Twin:
         everything.update(zip(self._inform.names, self._inform.texts, strict=True))
         if None in everything.values():
             return {path: text for path, text in everything.items() if text is not None}
-        return everything  # type: ignore[return-value]
+        return cast("dict[str, str]", everything)
 
     def paths(self) -> list[str]:
         """Every known parameter path in natural order."""
@@ -84,7 +93,7 @@ class Twin:
         if position is not None:
             type_, writable, group = document.layout.attributes[position]
             text = document.values[position]
-            at = max(document.times[group], self._overlay.ages.get(group, 0))
+            at = max(document.exceptions.get(position, document.times[group]), self._overlay.ages.get(group, 0))
         change = self._changed.get(path)
         if change is not None:
             text, at, source = change[0], change[1], "overlay"

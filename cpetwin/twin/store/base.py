@@ -165,9 +165,16 @@ class TwinView(Protocol):
 
 class Store(Protocol):
     # -- devices
-    async def enrol(self, identity: DeviceId, at: int, protocol: str, state: str = "active",
-                    facts: dict[str, str] | None = None, inventory: dict[str, str] | None = None,
-                    audit: AuditEntry | None = None) -> Device:
+    async def enrol(
+        self,
+        identity: DeviceId,
+        at: int,
+        protocol: str,
+        state: str = "active",
+        facts: dict[str, str] | None = None,
+        inventory: dict[str, str] | None = None,
+        audit: AuditEntry | None = None,
+    ) -> Device:
         """Make the device known (or return the known one)."""
         ...
 
@@ -184,8 +191,9 @@ class Store(Protocol):
         """phone, account, customer, home, serial, MAC, IP, name, address or id, exact first, then prefix/part."""
         ...
 
-    async def devices(self, where: dict[str, str] | None = None, sort: str = "id", limit: int = 100,
-                      cursor: str | None = None) -> tuple[list[Device], int, str | None]:
+    async def devices(
+        self, where: dict[str, str] | None = None, sort: str = "id", limit: int = 100, cursor: str | None = None
+    ) -> tuple[list[Device], int, str | None]:
         """A page of devices, their total number, and the cursor of the next page. ``limit`` 0 is all."""
         ...
 
@@ -193,15 +201,22 @@ class Store(Protocol):
         """How many devices each word of ``twin.contact`` fits by what is stored (``connected`` is not)."""
         ...
 
-    async def update_device(self, key: int, *, state: str | None = None, inventory: dict[str, str] | None = None,
-                            tags: dict[str, str | None] | None = None, audit: AuditEntry | None = None) -> Device: ...
+    async def update_device(
+        self,
+        key: int,
+        *,
+        state: str | None = None,
+        inventory: dict[str, str] | None = None,
+        tags: dict[str, str | None] | None = None,
+        audit: AuditEntry | None = None,
+    ) -> Device: ...
 
     async def update_identity(self, key: int, identity: DeviceId, at: int) -> Device:
         """The device reports another ProductClass: same twin, new printed id, and an event."""
         ...
 
     async def forget(self, key: int, audit: AuditEntry) -> None:
-        """Remove the device, its twin, history and commands."""
+        """Remove the device, its twin, history, commands and events; one event ``forgotten`` stays."""
         ...
 
     # -- twins
@@ -212,17 +227,25 @@ class Store(Protocol):
         ...
 
     # -- commands
-    async def add_commands(self, commands: Sequence[NewCommand], audit: AuditEntry | None = None) -> list[StoredCommand]:
-        """Durable when it returns. A known idempotency key of the same device returns the first command;
-        with another body it raises Conflict."""
+    async def add_commands(
+        self, commands: Sequence[NewCommand], audit: AuditEntry | None = None
+    ) -> list[StoredCommand]:
+        """Durable when it returns, atomic per device. A known idempotency key of the same device returns the first
+        command, and neither event nor audit entry is written again; with another body it raises Conflict."""
         ...
 
     async def command(self, id: str) -> StoredCommand:
         """Raises NotFound."""
         ...
 
-    async def commands(self, device: int | None = None, states: Sequence[str] | None = None, actor: str | None = None,
-                       since: int = 0, limit: int = 100) -> list[StoredCommand]:
+    async def commands(
+        self,
+        device: int | None = None,
+        states: Sequence[str] | None = None,
+        actor: str | None = None,
+        since: int = 0,
+        limit: int = 100,
+    ) -> list[StoredCommand]:
         """Oldest first within a device; newest first across devices."""
         ...
 
@@ -236,8 +259,9 @@ class Store(Protocol):
 
     # -- log
     async def events(self, cursor: str | None = None, limit: int = 1000) -> tuple[list[Event], str]: ...
-    async def audit(self, since: int = 0, subject: str | None = None, reads: bool = False,
-                    limit: int = 1000) -> list[AuditEntry]: ...
+    async def audit(
+        self, since: int = 0, subject: str | None = None, reads: bool = False, limit: int = 1000
+    ) -> list[AuditEntry]: ...
     async def add_audit(self, entry: AuditEntry) -> None: ...
     async def verify_audit(self) -> tuple[int, str | None]:
         """Number of entries checked, and what is broken (None: nothing)."""

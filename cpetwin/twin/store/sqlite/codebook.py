@@ -11,18 +11,26 @@ from typing import NamedTuple
 
 import msgspec
 
-from ...layout import Leaf, Shape
+from ...document import plain_shape
+from ...layout import Shape
 from ...overlay import Ref
 
+MAX_SHAPES = 500_000
+"""Shapes with a number; a fleet that invents more has the further ones written out in its documents."""
 MAX_REFERENCES = 4096
 MAX_REFERENCE_BYTES = 128 << 10
 MAX_PATHS = 500_000
 """Paths with a number; a fleet that invents more keeps writing the further ones as text."""
+MAX_NUMBERED_PATH = 256
+"""Longest path that gets a number, in characters."""
 MAX_INFORM_LAYOUTS = 100_000
+MAX_INFORM_PARAMETERS = 256
+MAX_INFORM_LAYOUT = 32 << 10
+"""Parameters and bytes of an Inform layout at most; a larger Inform is kept like a read."""
+_REFERENCES_IN_MEMORY = 256
 
 _encode = msgspec.msgpack.encode
-_Shape = tuple[str, list[tuple[str, str, bool]], list[tuple[str, bool]]]
-_decode_shape = msgspec.msgpack.Decoder(_Shape).decode
+_decode_shape = msgspec.msgpack.Decoder(tuple[str, list[tuple[str, str, bool]], list[tuple[str, bool]]]).decode
 
 
 class InformLayout(NamedTuple):
@@ -66,8 +74,8 @@ class ShardCodebook:
             return
         for number, body in connection.execute("SELECT id, body FROM shape"):
             self._add_shape(number, body)
-        for number, family, body in connection.execute("SELECT id, family, body FROM reference"):
-            self._families[family], self._references[number] = number, body
+        for number, family in connection.execute("SELECT id, family FROM reference"):
+            self._families[family] = number
         for number, text in connection.execute("SELECT id, text FROM path"):
             self._path_ids[text], self._paths[number] = number, text
         for number, body in connection.execute("SELECT id, body FROM inform_layout"):
@@ -85,14 +93,15 @@ class ShardCodebook:
         if self._reader is None:
             raise RuntimeError("the book is not bound to a reader")
         row = self._reader.execute(sql, (number,)).fetchone()
+        if row is None and self._writer is not None and self._writer.in_transaction:
+            row = self._writer.execute(sql, (number,)).fetchone()
         if row is None:
             raise ValueError(f"the store refers to entry {number}, which is not there: {sql}")
         body: bytes = row[0]
         return body
 
     def _add_shape(self, number: int, body: bytes) -> Shape:
-        template, leaves, objects = _decode_shape(body)
-        shape = Shape(template, tuple(Leaf(*leaf) for leaf in leaves), tuple(objects))
+        shape = plain_shape(_decode_shape(body))
         self._shape_ids[shape], self._shapes[number] = number, shape
         return shape
 
@@ -103,8 +112,11 @@ class ShardCodebook:
 
     # -- Codebook
     def shape_id(self, shape: Shape) -> int:
+        """Number of a shape; 0 when the book is full."""
         number = self._shape_ids.get(shape)
         if number is None:
+            if len(self._shape_ids) >= MAX_SHAPES:
+                return 0
             number = self._insert("INSERT INTO shape(body) VALUES (?)", _encode(shape))
             self._shape_ids[shape], self._shapes[number] = number, shape
         return number
@@ -127,21 +139,28 @@ class ShardCodebook:
         if len(self._families) >= MAX_REFERENCES or len(raw) > MAX_REFERENCE_BYTES:
             return 0
         number = self._insert("INSERT INTO reference(family, body) VALUES (?, ?)", family, raw)
-        self._families[family], self._references[number] = number, raw
+        self._families[family] = number
+        self._keep_reference(number, raw)
         return number
 
     def reference(self, number: int) -> bytes:
         body = self._references.get(number)
         if body is None:
-            body = self._references[number] = self._fetch("SELECT body FROM reference WHERE id=?", number)
+            body = self._fetch("SELECT body FROM reference WHERE id=?", number)
+            self._keep_reference(number, body)
         return body
+
+    def _keep_reference(self, number: int, body: bytes) -> None:
+        if len(self._references) >= _REFERENCES_IN_MEMORY:
+            self._references.clear()
+        self._references[number] = body
 
     # -- paths
     def path_ref(self, path: str) -> Ref:
-        """The number of a path, given on first use; the path itself when the book is full."""
+        """The number of a path, given on first use; the path itself when the book is full or the path long."""
         number = self._path_ids.get(path)
         if number is None:
-            if len(self._path_ids) >= MAX_PATHS:
+            if len(self._path_ids) >= MAX_PATHS or len(path) > MAX_NUMBERED_PATH:
                 return path
             number = self._insert("INSERT INTO path(text) VALUES (?)", path)
             self._path_ids[path], self._paths[number] = number, path
@@ -157,12 +176,15 @@ class ShardCodebook:
 
     # -- Inform layouts
     def inform_id(self, layout: InformLayout) -> int:
-        """Number of an Inform layout; 0 when the book is full (the values then live in the overlay)."""
+        """Number of an Inform layout; 0 when it is too large or the book full (the values then live in the overlay)."""
         number = self._inform_ids.get(layout)
         if number is None:
-            if len(self._inform_ids) >= MAX_INFORM_LAYOUTS:
+            if len(self._inform_ids) >= MAX_INFORM_LAYOUTS or len(layout.names) > MAX_INFORM_PARAMETERS:
                 return 0
-            number = self._insert("INSERT INTO inform_layout(body) VALUES (?)", _encode(layout))
+            body = _encode(layout)
+            if len(body) > MAX_INFORM_LAYOUT:
+                return 0
+            number = self._insert("INSERT INTO inform_layout(body) VALUES (?)", body)
             self._inform_ids[layout], self._informs[number] = number, layout
         return number
 

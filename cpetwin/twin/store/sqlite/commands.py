@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -16,6 +17,7 @@ _encode = msgspec.msgpack.encode
 _decode_progress = msgspec.msgpack.Decoder(_Progress).decode
 _COLUMNS = "number, device, state, kind, created, expires, not_before, actor, key, changed, body, progress"
 _ACTIVE = ", ".join(f"'{state}'" for state in ACTIVE_STATES)
+_DUE = "state IN ('held', 'queued') AND expires <= ?"
 MAX_ATTEMPTS = 50
 """Attempts kept with a command; the first and the newest ones."""
 
@@ -41,21 +43,31 @@ class Commands:
         self._shard = shard
         self._shards = shards
 
-    def _stored(self, row: tuple[object, ...]) -> StoredCommand:
+    def _stored(self, row: tuple[Any, ...]) -> StoredCommand:
         number, device, state, kind, created, expires, not_before, actor, key, changed, body, progress = row
-        attempts, result, verified = _decode_progress(progress)  # type: ignore[arg-type]
+        attempts, result, verified = _decode_progress(progress)
         return StoredCommand(
-            id=id_of(number, self._shard, self._shards),  # type: ignore[arg-type]
-            device=device, state=state, kind=kind, created=created, expires=expires, not_before=not_before,  # type: ignore[arg-type]
-            actor=actor, key=key, changed=changed, body=body, attempts=attempts, result=result, verified=verified,  # type: ignore[arg-type]
+            id=id_of(number, self._shard, self._shards),
+            device=device, state=state, kind=kind, created=created, expires=expires, not_before=not_before,
+            actor=actor, key=key, changed=changed, body=body, attempts=attempts, result=result, verified=verified,
         )  # fmt: skip
+
+    def number(self, command: str) -> int | None:
+        """The number of a command id in this shard, None when it belongs to none or another."""
+        place = number_of(command, self._shards)
+        return place[0] if place is not None and place[1] == self._shard else None
 
     def get(self, db: sqlite3.Connection, number: int) -> StoredCommand | None:
         row = db.execute(f"SELECT {_COLUMNS} FROM command WHERE number=?", (number,)).fetchone()
         return self._stored(row) if row else None
 
-    def add(self, db: sqlite3.Connection, new: NewCommand) -> StoredCommand:
-        """Store a command. The same idempotency key gives the first one; with another body, Conflict."""
+    def by_id(self, db: sqlite3.Connection, command: str) -> StoredCommand | None:
+        number = self.number(command)
+        return self.get(db, number) if number is not None else None
+
+    def add(self, db: sqlite3.Connection, new: NewCommand) -> tuple[StoredCommand, bool]:
+        """Store a command; whether it is new. The same idempotency key gives the first one; with another body,
+        Conflict."""
         if new.key:
             row = db.execute(
                 f"SELECT {_COLUMNS} FROM command WHERE device=? AND key=?", (new.device, new.key)
@@ -67,10 +79,10 @@ class Commands:
                         f"key {new.key!r} was used for {known.id}, which asks for something else",
                         "use a new --key for a new wish",
                     )
-                return known
+                return known, False
         number = db.execute(
-            "INSERT INTO command(device, state, kind, created, expires, not_before, actor, key, changed, body, progress)"
-            " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO command(device, state, kind, created, expires, not_before, actor, key, changed, body,"
+            " progress) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 new.device, new.kind, new.created, new.expires, new.not_before, new.actor, new.key, new.created,
                 new.body, _encode(([], None, None)),
@@ -79,7 +91,7 @@ class Commands:
         assert number is not None
         stored = self.get(db, number)
         assert stored is not None
-        return stored
+        return stored, True
 
     def select(
         self,
@@ -112,10 +124,15 @@ class Commands:
         )
         return [self._stored(row) for row in rows]
 
+    def any_due(self, db: sqlite3.Connection, at: int) -> bool:
+        """Whether a command has passed its expiry undelivered."""
+        row = db.execute(f"SELECT 1 FROM command WHERE {_DUE} LIMIT 1", (at,)).fetchone()
+        return row is not None
+
     def expire(self, db: sqlite3.Connection, at: int, limit: int) -> list[StoredCommand]:
         """Expire what was not delivered in time."""
         numbers = db.execute(
-            "SELECT number FROM command WHERE state IN ('held', 'queued') AND expires <= ? LIMIT ?", (at, limit)
+            f"SELECT number FROM command WHERE {_DUE} ORDER BY expires, number LIMIT ?", (at, limit)
         ).fetchall()
         expired: list[StoredCommand] = []
         for (number,) in numbers:
@@ -125,14 +142,12 @@ class Commands:
             expired.append(stored)
         return expired
 
-    def apply(
-        self, db: sqlite3.Connection, update: CommandUpdate, at: int, kinds: list[str], detail: dict[str, object]
-    ) -> StoredCommand | None:
-        """One step of a command; None when it is not in one of the expected states."""
-        place = number_of(update.command, self._shards)
-        stored = self.get(db, place[0]) if place else None
-        if stored is None or stored.state not in update.expect:
-            return None
+    def apply(self, db: sqlite3.Connection, update: CommandUpdate, at: int, device: int | None = None) -> bool:
+        """One step of a command; False when it is in none of the expected states, or not one of ``device``."""
+        number = self.number(update.command)
+        stored = self.by_id(db, update.command)
+        if stored is None or stored.state not in update.expect or device not in (None, stored.device):
+            return False
         attempts = stored.attempts
         if update.attempt is not None:
             attempts = [*attempts, update.attempt]
@@ -142,12 +157,9 @@ class Commands:
         verified = stored.verified if update.verified is None else update.verified
         db.execute(
             "UPDATE command SET state=?, changed=?, progress=? WHERE number=?",
-            (update.state, at, _encode((attempts, result, verified)), place[0] if place else 0),
+            (update.state, at, _encode((attempts, result, verified)), number),
         )
-        kind = f"command.{update.state}"
-        kinds.append(kind)
-        detail[kind] = update.command
-        return self.get(db, place[0]) if place else None
+        return True
 
 
 def has_active(db: sqlite3.Connection, device: int) -> bool:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import string
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
+from ....errors import BadInput, NotFound
 from ...contact import DEFAULT_INTERVAL, SLACK
 from ...identity import DeviceId
 from ..base import FACTS, INVENTORY, Device
@@ -19,30 +23,29 @@ _SELECT = (
 )
 _ALL = (*FACTS, *INVENTORY)
 _FIRST = len(_BASE)
+_MIDDLE = _FIRST + len(FACTS)
+_LAST = _FIRST + len(_ALL)
+MAX_FACT = 1024
+"""Longest fact that is kept, in characters; the device decides what it sends."""
 _decode_tags = msgspec.json.Decoder(dict[str, str]).decode
 
 SEARCHED = ("id", "identity", "serial", *INDEXED)
 """Columns that ``find`` looks into."""
-SORTABLE = frozenset((*_BASE, *_ALL, "last_contact"))
+SORTABLE = frozenset((*_BASE, *_ALL, "last_contact")) - {"tags"}
+_NOCASE = frozenset(("id", "serial"))
+"""Columns that are compared without regard to case (see schema)."""
 
 
-def _device(row: tuple[object, ...]) -> Device:
-    base = dict(zip(_BASE, row, strict=False))
-    rest = dict(zip(_ALL, row[_FIRST:], strict=False))
-    last_contact, interval, epoch, revision = row[_FIRST + len(_ALL) :]
-    return msgspec.convert(
-        {
-            **base,
-            "tags": _decode_tags(str(base["tags"])),
-            "facts": {name: rest[name] for name in FACTS if rest[name]},
-            "inventory": {name: rest[name] for name in INVENTORY if rest[name]},
-            "last_contact": last_contact,
-            "interval": interval,
-            "epoch": epoch,
-            "revision": revision,
-        },
-        Device,
-    )
+def _device(row: tuple[Any, ...]) -> Device:
+    """Built field by field: this is read at every contact."""
+    key, id, identity, oui, product_class, serial, protocol, state, first_seen, tags = row[:_FIRST]
+    last_contact, interval, epoch, revision = row[_LAST:]
+    return Device(
+        key, id, identity, oui, product_class, serial, protocol, first_seen, last_contact, interval, epoch, revision, state,
+        {name: text for name, text in zip(FACTS, row[_FIRST:_MIDDLE], strict=True) if text},
+        {name: text for name, text in zip(INVENTORY, row[_MIDDLE:_LAST], strict=True) if text},
+        {} if tags == "{}" else _decode_tags(tags),
+    )  # fmt: skip
 
 
 def by_key(db: sqlite3.Connection, key: int) -> Device | None:
@@ -87,11 +90,11 @@ def enrol(
 
 def update_facts(db: sqlite3.Connection, key: int, facts: dict[str, str]) -> None:
     """Write the facts that differ from what is stored, and no other column."""
-    names = [name for name in facts if name in FACTS]
-    if not names:
+    told = {name: text[:MAX_FACT] for name, text in facts.items() if name in FACTS}
+    if not told:
         return
-    row = db.execute(f"SELECT {', '.join(names)} FROM device WHERE key = ?", (key,)).fetchone()
-    _set_columns(db, key, {n: facts[n] for n, old in zip(names, row, strict=True) if old != facts[n]})
+    row = db.execute(f"SELECT {', '.join(told)} FROM device WHERE key = ?", (key,)).fetchone()
+    _set_columns(db, key, {name: told[name] for name, old in zip(told, row, strict=True) if old != told[name]})
 
 
 def update(
@@ -102,7 +105,8 @@ def update(
     tags: dict[str, str | None] | None,
 ) -> Device:
     known = by_key(db, key)
-    assert known is not None
+    if known is None:
+        raise NotFound(f"there is no device with key {key}")
     changes: dict[str, str] = {}
     if state is not None and state != known.state:
         changes["state"] = state
@@ -131,9 +135,13 @@ def count_contacts(db: sqlite3.Connection, now: int) -> dict[str, int]:
     return {"connected": 0, "due": due, "overdue": everything - never - due - lost, "lost": lost, "never": never}
 
 
-def update_identity(db: sqlite3.Connection, key: int, identity: DeviceId) -> None:
+def update_identity(db: sqlite3.Connection, key: int, identity: DeviceId) -> Device:
     """ProductClass is an attribute: the same twin under a new printed id."""
     _set_columns(db, key, {"product_class": identity.product_class, "id": identity.text})
+    made = by_key(db, key)
+    if made is None:
+        raise NotFound(f"there is no device with key {key}")
+    return made
 
 
 def _set_columns(db: sqlite3.Connection, key: int, changes: dict[str, str]) -> None:
@@ -142,10 +150,26 @@ def _set_columns(db: sqlite3.Connection, key: int, changes: dict[str, str]) -> N
         db.execute(f"UPDATE device SET {assignments} WHERE key = ?", (*changes.values(), key))
 
 
-def forget(db: sqlite3.Connection, key: int) -> None:
-    for table in ("contact", "state", "twin", "history", "command", "event"):
+def forget(db: sqlite3.Connection, key: int, newest_event: int) -> None:
+    """Remove the rows of a device, but for the event ``newest_event`` that says so. Its key is not given again."""
+    for table in ("contact", "state", "twin", "history", "command"):
         db.execute(f"DELETE FROM {table} WHERE device = ?", (key,))
+    db.execute("DELETE FROM event WHERE device = ? AND number < ?", (key, newest_event))
     db.execute("DELETE FROM device WHERE key = ?", (key,))
+    db.execute(
+        "INSERT INTO meta VALUES ('highest_key', ?1) ON CONFLICT(name) DO UPDATE SET value = ?1"
+        " WHERE CAST(value AS INTEGER) < CAST(?1 AS INTEGER)",
+        (str(key),),
+    )
+
+
+def highest_key(db: sqlite3.Connection) -> int:
+    """The highest key ever given, 0 for none."""
+    row = db.execute(
+        "SELECT max(coalesce((SELECT max(key) FROM device), 0),"
+        " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'highest_key'), 0))"
+    ).fetchone()
+    return int(row[0])
 
 
 def _like(text: str) -> str:
@@ -163,55 +187,79 @@ def matching_ids(db: sqlite3.Connection, text: str, limit: int) -> list[int]:
         return [key for (key,) in exact]
     pattern = _like(text)
     rows = db.execute(
-        "SELECT key FROM device WHERE id LIKE ? ESCAPE '\\' OR id LIKE ? ESCAPE '\\' OR serial LIKE ? ESCAPE '\\' LIMIT ?",
-        (f"{pattern}%", f"%{pattern}", f"{pattern}%", limit),
+        "SELECT key FROM device WHERE id LIKE ?1 ESCAPE '\\' OR id LIKE ?2 ESCAPE '\\' OR serial LIKE ?1 ESCAPE '\\'"
+        " LIMIT ?3",
+        (f"{pattern}%", f"%{pattern}", limit),
     ).fetchall()
     return [key for (key,) in rows]
 
 
-def search(db: sqlite3.Connection, text: str, limit: int) -> list[Device]:
-    """Exact matches of the searched columns; without any, devices where a column contains the text."""
+def search_exact(db: sqlite3.Connection, text: str, limit: int) -> list[Device]:
+    """Devices where a searched column is the text."""
     union = " UNION ".join(
         f"SELECT key FROM device WHERE {name} = ?1 COLLATE NOCASE{_present(name)}" for name in SEARCHED
     )
-    keys = [key for (key,) in db.execute(f"{union} LIMIT ?2", (text, limit))]
-    if not keys:
-        part = " OR ".join(f"{name} LIKE ?1 ESCAPE '\\'" for name in (*SEARCHED, "address"))
-        keys = [k for (k,) in db.execute(f"SELECT key FROM device WHERE {part} LIMIT ?2", (f"%{_like(text)}%", limit))]
-    return [device for key in keys if (device := by_key(db, key)) is not None]
+    return _by_keys(db, db.execute(f"{union} LIMIT ?2", (text, limit)))
+
+
+def search_part(db: sqlite3.Connection, text: str, limit: int) -> list[Device]:
+    """Devices where a searched column or the address contains the text."""
+    part = " OR ".join(f"{name} LIKE ?1 ESCAPE '\\'" for name in (*SEARCHED, "address"))
+    return _by_keys(db, db.execute(f"SELECT key FROM device WHERE {part} LIMIT ?2", (f"%{_like(text)}%", limit)))
+
+
+def _by_keys(db: sqlite3.Connection, rows: Iterable[tuple[int]]) -> list[Device]:
+    return [device for (key,) in list(rows) if (device := by_key(db, key)) is not None]
 
 
 def _present(name: str) -> str:
     return f" AND {name} <> ''" if name in INDEXED else ""
 
 
-def listing(db: sqlite3.Connection, where: dict[str, str]) -> tuple[str, list[object]]:
-    """SQL condition and arguments for simple equality on columns (``tag.NAME`` too)."""
+def _column(name: str) -> str:
+    """SQL of a sortable column. Raises BadInput for any other name, which comes from people."""
+    if name not in SORTABLE:
+        raise BadInput(f"{name!r} is no column", "columns: " + ", ".join(sorted(SORTABLE - {"key"})))
+    return f"c.{name}" if name == "last_contact" else f"d.{name}"
+
+
+def listing(where: dict[str, str]) -> tuple[str, list[object]]:
+    """SQL condition and arguments for simple equality on columns (``tag.NAME`` too). Raises BadInput."""
     parts: list[str] = []
     values: list[object] = []
     for name, value in where.items():
         if name.startswith("tag."):
-            parts.append("json_extract(d.tags, ?) = ?")
-            values += [f'$."{name[4:]}"', value]
+            parts.append("EXISTS (SELECT 1 FROM json_each(d.tags) t WHERE t.key = ? AND t.value = ?)")
+            values += [name[4:], value]
         else:
-            parts.append(f"d.{name} = ? COLLATE NOCASE")
+            parts.append(f"{_column(name)} = ? COLLATE NOCASE")
             values.append(value)
     return (" WHERE " + " AND ".join(parts) if parts else ""), values
 
 
-def page(
-    db: sqlite3.Connection, where: dict[str, str], sort: str, descending: bool, limit: int, offset: int
-) -> list[Device]:
-    condition, values = listing(db, where)
-    column = f"c.{sort}" if sort == "last_contact" else f"d.{sort}"
+def page(db: sqlite3.Connection, where: dict[str, str], sort: str, descending: bool, limit: int) -> list[Device]:
+    """The first devices in an order. Raises BadInput for names that are no column."""
+    condition, values = listing(where)
     order = "DESC" if descending else "ASC"
-    rows = db.execute(
-        f"{_SELECT}{condition} ORDER BY {column} {order}, d.id ASC LIMIT ? OFFSET ?", (*values, limit, offset)
-    )
+    rows = db.execute(f"{_SELECT}{condition} ORDER BY {_column(sort)} {order}, d.id ASC LIMIT ?", (*values, limit))
     return [_device(row) for row in rows]
 
 
 def count(db: sqlite3.Connection, where: dict[str, str]) -> int:
-    condition, values = listing(db, where)
-    number: int = db.execute(f"SELECT count(*) FROM device d{condition}", values).fetchone()[0]
+    """How many devices fit."""
+    condition, values = listing(where)
+    number: int = db.execute(
+        f"SELECT count(*) FROM device d JOIN contact c ON c.device = d.key{condition}", values
+    ).fetchone()[0]
     return number
+
+
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def sort_key(device: Device, column: str) -> int | str:
+    """What ``page`` sorts by, to merge the pages of several shards."""
+    value = device.facts.get(column) or device.inventory.get(column) or getattr(device, column, "")
+    if isinstance(value, int):
+        return value
+    return str(value).translate(_LOWER) if column in _NOCASE else str(value)

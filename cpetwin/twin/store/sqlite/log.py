@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
@@ -11,18 +11,51 @@ from ...audit import GENESIS, AuditEntry, chain_hash
 from ...event import Event
 
 _encode = msgspec.msgpack.encode
-_decode_detail = msgspec.msgpack.Decoder(dict[str, object]).decode
+_decode_details = msgspec.msgpack.Decoder(list[object]).decode
 _decode_entry = msgspec.msgpack.Decoder(AuditEntry).decode
+_KIND_SEPARATOR = ","
 
 
-def add_event(
-    db: sqlite3.Connection, device: int, revision: int, at: int, kinds: Sequence[str], detail: dict[str, object]
-) -> None:
-    """One compact row per Report: what kinds of facts it held, and their keys if they have any."""
-    db.execute(
-        "INSERT INTO event(device, revision, at, kinds, detail) VALUES (?, ?, ?, ?, ?)",
-        (device, revision, at, ",".join(kinds), _encode(detail) if detail else None),
+class Facts:
+    """What a Report held, for the event log: kinds in order, and a plain JSON value for those that have one."""
+
+    __slots__ = ("_details", "kinds")
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+        self._details: dict[int, object] = {}
+
+    def add(self, kind: str, detail: object = None) -> None:
+        """``kind`` must not hold a comma."""
+        if detail is not None:
+            self._details[len(self.kinds)] = detail
+        self.kinds.append(kind)
+
+    def details(self) -> bytes | None:
+        """The values by position, None when there are none."""
+        if not self._details:
+            return None
+        return _encode([self._details.get(position) for position in range(len(self.kinds))])
+
+
+def add_event(db: sqlite3.Connection, device: int, revision: int, at: int, facts: Facts) -> int:
+    """One compact row per Report and its number; 0 and no row when it held no facts."""
+    if not facts.kinds:
+        return 0
+    return (
+        db.execute(
+            "INSERT INTO event(device, revision, at, kinds, detail) VALUES (?, ?, ?, ?, ?)",
+            (device, revision, at, _KIND_SEPARATOR.join(facts.kinds), facts.details()),
+        ).lastrowid
+        or 0
     )
+
+
+def add_fact(db: sqlite3.Connection, device: int, revision: int, at: int, kind: str, detail: object = None) -> int:
+    """An event row with a single fact; returns its number."""
+    facts = Facts()
+    facts.add(kind, detail)
+    return add_event(db, device, revision, at, facts)
 
 
 def read_events(db: sqlite3.Connection, after: int, limit: int) -> tuple[list[Event], int]:
@@ -33,11 +66,12 @@ def read_events(db: sqlite3.Connection, after: int, limit: int) -> tuple[list[Ev
         (after, limit),
     ).fetchall()
     events: list[Event] = []
-    for number, device, revision, at, kinds, body in rows:
+    for number, device, revision, at, joined, body in rows:
         after = number
-        detail = _decode_detail(body) if body else {}
-        for kind in kinds.split(","):
-            events.append(Event(device, revision, at, kind, {"value": detail[kind]} if kind in detail else {}))
+        kinds = joined.split(_KIND_SEPARATOR)
+        details = _decode_details(body) if body else [None] * len(kinds)
+        for kind, detail in zip(kinds, details, strict=True):
+            events.append(Event(device, revision, at, kind, {} if detail is None else {"value": detail}))
     return events, after
 
 
@@ -54,10 +88,11 @@ def add_audit(db: sqlite3.Connection, entry: AuditEntry | None) -> None:
 
 def read_audit(db: sqlite3.Connection, since: int, subject: str | None, reads: bool, limit: int) -> list[AuditEntry]:
     """The newest entries that fit, oldest first."""
-    condition, values = ["at >= ?"], [since]
+    condition: list[str] = ["at >= ?"]
+    values: list[object] = [since]
     if subject is not None:
         condition.append("subject = ?")
-        values.append(subject)  # type: ignore[arg-type]
+        values.append(subject)
     if not reads:
         condition.append("read = 0")
     rows = db.execute(
@@ -67,7 +102,9 @@ def read_audit(db: sqlite3.Connection, since: int, subject: str | None, reads: b
 
 
 def walk_audit(db: sqlite3.Connection) -> Iterator[tuple[int, bool]]:
-    """(number, intact) of every entry: its hash follows from the one before, and no number is missing."""
+    """(number, intact) of every entry: its hash follows from the one before, no number is missing, and the last
+    one is the last that was ever written."""
+    newest = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'audit'").fetchone()
     previous, expected = GENESIS, 1
     for number, body, stored in db.execute("SELECT number, entry, hash FROM audit ORDER BY number"):
         try:
@@ -76,3 +113,5 @@ def walk_audit(db: sqlite3.Connection) -> Iterator[tuple[int, bool]]:
             intact = False
         yield number, intact
         previous, expected = stored, number + 1
+    if newest is not None and newest[0] >= expected:
+        yield newest[0], False

@@ -2,6 +2,9 @@
 
 Small rows that change at every contact (``contact``, ``state``) are kept away from wide indexed ones
 (``device``) and from large ones (``twin``): bytes written are the limit, not CPU.
+
+Numbers that people or programs keep are never given twice: AUTOINCREMENT where that costs nothing; the
+event log always keeps its last row, and ``meta`` the highest device key of a forgotten device.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ CREATE TABLE reference(id INTEGER PRIMARY KEY, family INTEGER NOT NULL UNIQUE, b
 CREATE TABLE path(id INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE inform_layout(id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE command(
-  number INTEGER PRIMARY KEY, device INTEGER NOT NULL, state TEXT NOT NULL, kind TEXT NOT NULL,
+  number INTEGER PRIMARY KEY AUTOINCREMENT, device INTEGER NOT NULL, state TEXT NOT NULL, kind TEXT NOT NULL,
   created INTEGER NOT NULL, expires INTEGER NOT NULL, not_before INTEGER NOT NULL, actor TEXT NOT NULL,
   key TEXT NOT NULL, changed INTEGER NOT NULL, body BLOB NOT NULL, progress BLOB NOT NULL
 );
@@ -65,7 +68,7 @@ CREATE TABLE event(
   kinds TEXT NOT NULL, detail BLOB
 );
 CREATE TABLE audit(
-  number INTEGER PRIMARY KEY, at INTEGER NOT NULL, subject TEXT NOT NULL, read INTEGER NOT NULL,
+  number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, subject TEXT NOT NULL, read INTEGER NOT NULL,
   entry BLOB NOT NULL, hash BLOB NOT NULL
 );
 CREATE INDEX audit_subject ON audit(subject, number);

@@ -23,12 +23,15 @@ from . import devices
 from .codebook import ShardCodebook
 from .commands import Commands, number_of
 from .folder import DEFAULT_SHARDS, FolderLock, open_folder, stats_of
-from .log import add_audit, add_event, read_audit, read_events, walk_audit
+from .log import add_audit, add_fact, read_audit, read_events, walk_audit
 from .shard import Shard
 from .twins import Twins
 
 MAX_CANDIDATES = 10
 EXPIRE_BATCH = 500
+MAX_ROWS = 2**40
+MAX_TEXT = 512
+"""Longest text that is searched for, in characters."""
 _decode_cursor = msgspec.json.Decoder(list[int]).decode
 
 
@@ -40,23 +43,20 @@ class SqliteStore:
         self._lock = FolderLock(folder)
         try:
             files, self.id = open_folder(folder, shards)
+            self._shards: list[Shard] = []
+            self._twins: list[Twins] = []
+            self._commands = [Commands(number, len(files)) for number in range(len(files))]
+            for number, file in enumerate(files):
+                book = ShardCodebook()
+                twins = Twins(book, self._commands[number])
+                shard = Shard(number, file, twins.reset)
+                book.bind(shard.read)
+                self._shards.append(shard)
+                self._twins.append(twins)
+            self._next_row = [devices.highest_key(shard.read) // len(files) + 1 for shard in self._shards]
         except BaseException:
             self._lock.release()
             raise
-        self._shards: list[Shard] = []
-        self._twins: list[Twins] = []
-        self._commands = [Commands(number, len(files)) for number in range(len(files))]
-        for number, file in enumerate(files):
-            book = ShardCodebook()
-            twins = Twins(book, self._commands[number])
-            shard = Shard(number, file, twins.reset)
-            book.bind(shard.read)
-            self._shards.append(shard)
-            self._twins.append(twins)
-        self._next_row = [
-            int(s.read.execute("SELECT coalesce(max(key), 0) FROM device").fetchone()[0]) // len(files) + 1
-            for s in self._shards
-        ]
 
     async def close(self) -> None:
         """Finish what is under way; afterwards no write-ahead log is left."""
@@ -90,7 +90,7 @@ class SqliteStore:
             device = devices.enrol(db, key, identity, at, protocol, state, facts or {}, inventory or {})
             if device.key == key:
                 self._next_row[shard.number] += 1
-                add_event(db, key, 0, at, ["enrolled"], {})
+                add_fact(db, key, 0, at, "enrolled")
                 add_audit(db, audit)
             return device
 
@@ -106,6 +106,7 @@ class SqliteStore:
         return devices.by_identity(self._by_text(identity).read, identity)
 
     async def resolve(self, text: str) -> Device:
+        _check_text(text)
         keys: list[int] = []
         for shard in self._shards:
             keys += devices.matching_ids(shard.read, text, MAX_CANDIDATES + 1)
@@ -113,37 +114,43 @@ class SqliteStore:
         exact = [d for d in found if text.lower() in (d.id.lower(), d.identity.lower(), d.serial.lower())]
         found = exact or found
         if not found or not text:
-            raise NotFound(f"no device is called {text!r}", "cpetwin find TEXT searches phone, serial, MAC, IP and names")
+            raise NotFound(
+                f"no device is called {text!r}", "cpetwin find TEXT searches phone, serial, MAC, IP and names"
+            )
         if len(found) > 1:
             raise Ambiguous(f"{text!r} fits several devices", sorted(d.id for d in found)[:MAX_CANDIDATES])
         return found[0]
 
     async def search(self, text: str, limit: int = 50) -> list[Device]:
+        _check_text(text)
+        limit = max(0, min(limit, MAX_ROWS))
         found: list[Device] = []
-        for shard in self._shards:
-            found += devices.search(shard.read, text, limit)
+        for look in (devices.search_exact, devices.search_part):
+            for shard in self._shards:
+                found += look(shard.read, text, limit)
+            if found:
+                break
         return sorted(found, key=lambda d: d.id)[:limit]
 
     async def devices(
         self, where: dict[str, str] | None = None, sort: str = "id", limit: int = 100, cursor: str | None = None
     ) -> tuple[list[Device], int, str | None]:
         where = where or {}
-        descending, column = sort.startswith("-"), sort.lstrip("-")
-        for name in (*where, column):
-            if name not in devices.SORTABLE and not name.startswith("tag."):
-                raise BadInput(f"{name!r} is no column", "columns: " + ", ".join(sorted(devices.SORTABLE - {"key"})))
-        offset = _offset(cursor)
-        wanted = 2**62 if limit == 0 else limit
+        for name, value in where.items():
+            _check_text(name)
+            _check_text(value)
+        descending, column = sort.startswith("-"), sort.removeprefix("-")
+        offset = min(_positions(cursor, 1)[0], MAX_ROWS)
+        wanted = min(limit, MAX_ROWS) if limit > 0 else MAX_ROWS
         rows: list[Device] = []
         total = 0
         for shard in self._shards:
-            rows += devices.page(shard.read, where, column, descending, min(2**62, offset + wanted), 0)
+            rows += devices.page(shard.read, where, column, descending, offset + wanted)
             total += devices.count(shard.read, where)
-        rows.sort(key=lambda d: d.id.lower())
-        if column != "id" or descending:
-            rows.sort(key=lambda d: _sort_key(d, column), reverse=descending)
+        rows.sort(key=lambda d: devices.sort_key(d, "id"))
+        rows.sort(key=lambda d: devices.sort_key(d, column), reverse=descending)
         page = rows[offset : offset + wanted]
-        following = _cursor([offset + len(page)]) if offset + len(page) < total else None
+        following = _cursor([offset + len(page)]) if page and offset + len(page) < total else None
         return page, total, following
 
     async def count_contacts(self, now: int) -> dict[str, int]:
@@ -159,7 +166,6 @@ class SqliteStore:
         tags: dict[str, str | None] | None = None,
         audit: AuditEntry | None = None,
     ) -> Device:
-        await self.device(key)
         _known_columns(inventory, INVENTORY)
         if state is not None and state not in DEVICE_STATES:
             raise BadInput(f"{state!r} is no state of a device", "states: " + ", ".join(DEVICE_STATES))
@@ -174,18 +180,20 @@ class SqliteStore:
     async def update_identity(self, key: int, identity: DeviceId, at: int) -> Device:
         """The device reports another ProductClass: same twin, new printed id, and an event."""
 
-        def write(db: Any) -> None:
-            devices.update_identity(db, key, identity)
-            add_event(db, key, 0, at, ["product-class"], {"product-class": identity.product_class})
+        def write(db: Any) -> Device:
+            device = devices.update_identity(db, key, identity)
+            add_fact(db, key, device.revision, at, "product-class", identity.product_class)
+            return device
 
-        await self._shard(key).write(write)
-        return await self.device(key)
+        return await self._shard(key).write(write)
 
     async def forget(self, key: int, audit: AuditEntry) -> None:
-        await self.device(key)
-
         def write(db: Any) -> None:
-            devices.forget(db, key)
+            device = devices.by_key(db, key)
+            if device is None:
+                raise NotFound(f"there is no device with key {key}")
+            number = add_fact(db, key, device.revision, audit.at, "forgotten", device.id)
+            devices.forget(db, key, number)
             add_audit(db, audit)
 
         await self._shard(key).write(write)
@@ -199,11 +207,13 @@ class SqliteStore:
         return self._twins[key % len(self._shards)].load(self._shard(key).read, key)
 
     async def history(self, key: int, path: str | None = None, since: int = 0) -> list[Change]:
-        twins, db = self._twins[key % len(self._shards)], self._shard(key).read
-        changes = twins.history(db, key, 0)
-        first = await self.device(key)
-        shown = _with_first_reports(changes, twins.load(db, key), first.first_seen, path)
-        return [change for change in shown if change.at >= since]
+        twins = self._twins[key % len(self._shards)]
+        with self._shard(key).snapshot() as db:
+            twin = twins.load(db, key)
+            device = devices.by_key(db, key)
+            changes = twins.history(db, key, twin)
+        first_seen = device.first_seen if device is not None else 0
+        return [change for change in _with_first_reports(changes, twin, first_seen, path) if change.at >= since]
 
     # -- commands
     async def add_commands(
@@ -216,16 +226,21 @@ class SqliteStore:
         for number, positions in by_shard.items():
 
             def write(db: Any, number: int = number, positions: list[int] = positions) -> list[StoredCommand]:
-                added: list[StoredCommand] = []
+                stored: list[StoredCommand] = []
+                any_new = False
                 for position in positions:
                     new = commands[position]
-                    if devices.by_key(db, new.device) is None:
+                    device = devices.by_key(db, new.device)
+                    if device is None:
                         raise NotFound(f"there is no device with key {new.device}")
-                    command = self._commands[number].add(db, new)
-                    add_event(db, new.device, 0, new.created, ["command.queued"], {"command.queued": command.id})
-                    added.append(command)
-                add_audit(db, audit)
-                return added
+                    command, is_new = self._commands[number].add(db, new)
+                    if is_new:
+                        add_fact(db, new.device, device.revision, new.created, "command.queued", command.id)
+                        any_new = True
+                    stored.append(command)
+                if any_new:
+                    add_audit(db, audit)
+                return stored
 
             stored.update(zip(positions, await self._shards[number].write(write), strict=True))
         return [stored[position] for position in range(len(commands))]
@@ -251,24 +266,24 @@ class SqliteStore:
         found: list[StoredCommand] = []
         for shard in self._shards:
             found += self._commands[shard.number].select(shard.read, None, states, actor, since, limit)
-        return sorted(found, key=lambda c: (c.created, c.id), reverse=True)[:limit]
+        return sorted(found, key=lambda c: (c.created, len(c.id), c.id), reverse=True)[:limit]
 
     async def update_command(self, update: CommandUpdate, at: int, audit: AuditEntry | None = None) -> StoredCommand:
         known = await self.command(update.command)
         shard = self._shard(known.device)
 
+        table = self._commands[shard.number]
+
         def write(db: Any) -> StoredCommand:
-            kinds: list[str] = []
-            detail: dict[str, object] = {}
-            stored = self._commands[shard.number].apply(db, update, at, kinds, detail)
-            if stored is None:
-                current = self._commands[shard.number].get(db, number_of(update.command, len(self._shards))[0])  # type: ignore[index]
-                state = current.state if current else "gone"
+            applied = table.apply(db, update, at)
+            stored = table.by_id(db, update.command)
+            if not applied or stored is None:
+                state = stored.state if stored is not None else "gone"
                 raise Conflict(
                     f"{update.command} is {state}; it must be {' or '.join(update.expect)} for that",
                     f"cpetwin queue show {update.command}",
                 )
-            add_event(db, stored.device, 0, at, kinds, detail)
+            add_fact(db, stored.device, _revision(db, stored.device), at, f"command.{stored.state}", stored.id)
             add_audit(db, audit)
             return stored
 
@@ -277,19 +292,16 @@ class SqliteStore:
     async def expire_commands(self, at: int) -> list[StoredCommand]:
         expired: list[StoredCommand] = []
         for shard in self._shards:
-            due = shard.read.execute(
-                "SELECT 1 FROM command WHERE state IN ('held', 'queued') AND expires <= ? LIMIT 1", (at,)
-            ).fetchone()
-            if due is None:
-                continue
+            table = self._commands[shard.number]
 
-            def write(db: Any, number: int = shard.number) -> list[StoredCommand]:
-                found = self._commands[number].expire(db, at, EXPIRE_BATCH)
+            def write(db: Any, table: Commands = table) -> list[StoredCommand]:
+                found = table.expire(db, at, EXPIRE_BATCH)
                 for command in found:
-                    add_event(db, command.device, 0, at, ["command.expired"], {"command.expired": command.id})
+                    add_fact(db, command.device, _revision(db, command.device), at, "command.expired", command.id)
                 return found
 
-            expired += await shard.write(write)
+            while table.any_due(shard.read, at):
+                expired += await shard.write(write)
         return expired
 
     # -- log
@@ -323,9 +335,7 @@ class SqliteStore:
 
     # -- small records
     async def record(self, kind: str, key: str) -> bytes | None:
-        row = (
-            self._by_text(kind).read.execute("SELECT body FROM record WHERE kind=? AND key=?", (kind, key)).fetchone()
-        )
+        row = self._by_text(kind).read.execute("SELECT body FROM record WHERE kind=? AND key=?", (kind, key)).fetchone()
         return row[0] if row else None
 
     async def records(self, kind: str, prefix: str = "") -> list[tuple[str, bytes]]:
@@ -365,11 +375,17 @@ def _known_columns(given: dict[str, str] | None, known: tuple[str, ...]) -> None
             raise BadInput(f"{name!r} is no column here", "columns: " + ", ".join(known))
 
 
-def _sort_key(device: Device, column: str) -> tuple[str | int, ...]:
-    if column == "last_contact":
-        return (device.last_contact,)
-    value = device.facts.get(column) or device.inventory.get(column) or getattr(device, column, "")
-    return (value,) if isinstance(value, (int, str)) else (str(value),)
+def _check_text(text: str) -> None:
+    """Raises BadInput for what people cannot have meant and the database could not look for."""
+    if len(text) > MAX_TEXT:
+        raise BadInput(f"a text to look for has at most {MAX_TEXT} characters")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadInput("the text holds half a character (a lone surrogate)")
+
+
+def _revision(db: Any, device: int) -> int:
+    row = db.execute("SELECT revision FROM state WHERE device = ?", (device,)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _with_first_reports(changes: list[Change], twin: Twin, first_seen: int, path: str | None) -> list[Change]:
@@ -380,9 +396,7 @@ def _with_first_reports(changes: list[Change], twin: Twin, first_seen: int, path
     for change in changes:
         if change.path not in firsts:
             firsts[change.path] = change
-    shown = [
-        Change(first_seen, c.path, None, c.old, "first report") for c in firsts.values() if c.old is not None
-    ]
+    shown = [Change(first_seen, c.path, None, c.old, "first report") for c in firsts.values() if c.old is not None]
     if path is not None:
         under = twin.parameters(path) if path.endswith(".") else [p for p in (twin.get(path),) if p is not None]
         shown += [
@@ -404,10 +418,6 @@ def _positions(cursor: str | None, count: int) -> list[int]:
         positions = _decode_cursor(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (msgspec.DecodeError, binascii.Error, ValueError):
         positions = []
-    if len(positions) != count or any(p < 0 for p in positions):
+    if len(positions) != count or any(not 0 <= p < 2**63 for p in positions):
         raise BadInput("that is no cursor of this store", "start without a cursor, or use the one of the last answer")
     return positions
-
-
-def _offset(cursor: str | None) -> int:
-    return _positions(cursor, 1)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from typing import NamedTuple
 from zlib import crc32
@@ -9,18 +10,20 @@ from zlib import crc32
 import msgspec
 import zstandard
 
-from ....errors import NotFound, Stale
-from ...document import Document, DocumentCodec
-from ...facts import INTERVAL_PATHS, facts_from
-from ...merge import SMALL_READ, add_inform, add_sweep, add_values, rewrite
-from ...overlay import FOLD_BYTES, Overlay, decode_overlay, encode_overlay
-from ...report import Observations, Report
+from ....clock import MINUTE, SECOND
+from ....errors import BadInput, NotFound, Stale
+from ...document import Document, DocumentCodec, DocumentTooLarge
+from ...facts import landmarks
+from ...merge import SMALL_READ, add_inform, add_informed, add_sweep, add_values, unique
+from ...overlay import FOLD_BYTES, decode_overlay, encode_overlay
+from ...report import Names, Observations, Report
+from ...rewrite import rewrite, slim
 from ...twin import LastInform, Twin
 from ..base import Change, Committed
 from .codebook import InformLayout, ShardCodebook
 from .commands import Commands, has_active
 from .devices import update_facts
-from .log import add_event
+from .log import Facts, add_event
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_texts = msgspec.msgpack.Decoder(list[str]).decode
@@ -33,7 +36,20 @@ _HOT = (
     "SELECT c.epoch, c.last_contact, c.interval, c.announced, c.facts, s.revision, s.discovered, s.sweep_due,"
     " s.inform_layout, s.inform, s.overlay FROM contact c JOIN state s ON s.device = c.device WHERE c.device = ?"
 )
-MAX_INTERVAL = 10 * 365 * 86400
+_WHOLE = _HOT.replace(
+    " FROM contact c JOIN state s ON s.device = c.device",
+    ", t.reference, t.document FROM contact c JOIN state s ON s.device = c.device"
+    " LEFT JOIN twin t ON t.device = c.device",
+)
+"""Everything of a twin in one statement, so that it is of one moment whatever is being committed."""
+MAX_INFORM_BYTES = 32 << 10
+"""Bytes of an Inform's values at most; a larger Inform is kept like a read."""
+MAX_EVENTS = 64
+"""Events of one Inform (TR-069 A.3.3.1: EventStruct[<=64]); more are not logged."""
+MAX_KEY = 256
+RETRY_SLACK = 10 * MINUTE
+RETRY_BASE = 20 * SECOND
+"""A device repeats its announcement within ``RETRY_SLACK + RETRY_BASE * 2**RetryCount`` (TR-069 3.2.1.1, doubled)."""
 
 
 class Hot(NamedTuple):
@@ -72,32 +88,35 @@ class Twins:
             raise NotFound(f"there is no device with key {key}")
         return Hot(*row)
 
-    def load(self, db: sqlite3.Connection, key: int, hot: Hot | None = None) -> Twin:
-        """Assemble the twin of a device."""
-        hot = hot or self.hot(db, key)
-        return self._assemble(db, key, hot, decode_overlay(hot.overlay))
+    def load(self, db: sqlite3.Connection, key: int) -> Twin:
+        """Assemble the twin of a device. Raises NotFound."""
+        row = db.execute(_WHOLE, (key,)).fetchone()
+        if row is None:
+            raise NotFound(f"there is no device with key {key}")
+        *hot, reference, body = row
+        document = self.codec.decode(reference, body) if body is not None else None
+        return self._assemble(Hot(*hot), document)
 
-    def _assemble(self, db: sqlite3.Connection, key: int, hot: Hot, overlay: Overlay) -> Twin:
+    def _assemble(self, hot: Hot, document: Document | None) -> Twin:
         layout = self.book.inform(hot.inform_layout)
         texts = _decode_texts(hot.inform) if hot.inform else []
         inform = LastInform(layout.names, layout.types, texts, hot.last_contact)
-        return Twin(hot.revision, self._document(db, key), overlay, inform, self.book.path_text, hot.discovered)
+        overlay = decode_overlay(hot.overlay)
+        return Twin(hot.revision, document, overlay, inform, self.book.path_text, hot.discovered)
 
-    def _document(self, db: sqlite3.Connection, key: int) -> Document | None:
+    def _twin(self, db: sqlite3.Connection, key: int, hot: Hot) -> Twin:
+        """The twin as the rows in hand say, with the stored document."""
         row = db.execute("SELECT reference, document FROM twin WHERE device=?", (key,)).fetchone()
-        return self.codec.decode(row[0], row[1]) if row else None
+        return self._assemble(hot, self.codec.decode(row[0], row[1]) if row else None)
 
-    def history(self, db: sqlite3.Connection, key: int, since: int) -> list[Change]:
-        """Packed and recent changes in order of time."""
+    def history(self, db: sqlite3.Connection, key: int, twin: Twin) -> list[Change]:
+        """Packed and recent changes in order of time; ``twin`` must be of the same moment as ``db``."""
         changes: list[Change] = []
-        rows = db.execute(
-            "SELECT changes FROM history WHERE device=? AND until>=? ORDER BY until, id", (key, since)
-        ).fetchall()
+        rows = db.execute("SELECT changes FROM history WHERE device=? ORDER BY until, id", (key,)).fetchall()
         for (body,) in rows:
             for at, ref, old, new, cause in _decode_changes(_decompress(body)):
                 changes.append(Change(at, self.book.path_text(ref), old, new, cause))
-        changes += self.load(db, key).recent_changes()
-        return [change for change in changes if change.at >= since]
+        return changes + twin.recent_changes()
 
     # -- writing
     def commit(self, db: sqlite3.Connection, report: Report) -> Committed:
@@ -109,112 +128,121 @@ class Twins:
                 f"session {report.epoch} of the device was replaced by session {hot.epoch}",
                 "only the newest session of a device may report",
             )
+        inform = _checked(report.inform)
+        values = _checked(report.values)
+        if report.names is not None:
+            _check_names(report.names)
         self.book.load(db)
-        kinds: list[str] = []
-        detail: dict[str, object] = {}
+        facts = Facts()
         inferred: dict[str, str] = {}
         duplicate = False
         new = hot
-        if report.inform is not None:
-            new, duplicate = self._announce(report, report.inform, hot, kinds, detail, inferred)
-        structural = report.names is not None or report.complete or report.gone
-        if structural:
-            new = self._rewrite(db, key, new, report, kinds)
-        elif report.values is not None:
-            new = self._read(db, key, new, report, report.values, kinds)
-        if report.values is not None:
-            inferred |= facts_from(report.values.names, report.values.texts)
-            new = new._replace(interval=_interval(report.values, new.interval))
+        if inform is not None:
+            new, duplicate = self._announce(report, inform, hot, facts, inferred)
+        if report.names is not None or report.complete or report.gone:
+            if values is not report.values:
+                report = msgspec.structs.replace(report, values=values)
+            new = self._rewrite(db, key, new, report, facts)
+        elif values is not None:
+            new = self._read(db, key, new, report, values, facts)
+        if values is not None:
+            marks = landmarks(tuple(values.names))
+            inferred |= marks.facts_of(values.texts)
+            new = new._replace(interval=marks.interval_of(values.texts, new.interval))
         if len(new.overlay) > FOLD_BYTES:
-            new = self._rewrite(db, key, new, None, kinds)
+            new = self._rewrite(db, key, new, None, facts)
+        if report.discovered and not hot.discovered:
+            new = new._replace(discovered=report.at)
         if report.sweep_due is not None:
             new = new._replace(sweep_due=report.sweep_due)
         new = self._store_facts(db, key, new, report.facts, inferred)
         self._store_hot(db, key, hot, new)
+        for kind, note in report.notes.items():
+            facts.add(kind, note)
         refused = []
         for update in report.updates:
-            if self.commands.apply(db, update, report.at, kinds, detail) is None:
+            if self.commands.apply(db, update, report.at, key):
+                facts.add(f"command.{update.state}", update.command)
+            else:
                 refused.append(update.command)
-        if kinds:
-            add_event(db, key, new.revision, report.at, kinds, detail)
+        add_event(db, key, new.revision, report.at, facts)
         return Committed(
             new.revision, new.epoch, has_active(db, key), new.discovered, new.sweep_due, tuple(refused), duplicate
         )
 
     def _announce(
-        self,
-        report: Report,
-        inform: Observations,
-        hot: Hot,
-        kinds: list[str],
-        detail: dict[str, object],
-        inferred: dict[str, str],
+        self, report: Report, inform: Observations, hot: Hot, facts: Facts, inferred: dict[str, str]
     ) -> tuple[Hot, bool]:
         """An Inform opens a session: new epoch, its values, its events unless they are a repetition."""
         announced = crc32(_encode(report.events))
-        duplicate = report.retry_count > 0 and announced == hot.announced
-        kinds.append("session")
+        duplicate = report.retry_count > 0 and announced == hot.announced and _is_repetition(report, hot)
+        facts.add("session")
         if not duplicate:
-            for code, command_key in report.events:
+            for code, command_key in report.events[:MAX_EVENTS]:
                 kind = _event_kind(code)
                 if kind != "periodic":
-                    kinds.append(kind)
-                if command_key:
-                    detail[kind] = command_key
+                    facts.add(kind, command_key[:MAX_KEY] or None)
         new = hot._replace(epoch=hot.epoch + 1, last_contact=report.at, announced=announced)
         layout = InformLayout(tuple(inform.names), tuple(inform.types))
         number = self.book.inform_id(layout)
         texts = _encode(inform.texts)
-        if number == hot.inform_layout and texts == hot.inform:
+        if number and number == hot.inform_layout and texts == hot.inform:
             return new, duplicate
         overlay = decode_overlay(hot.overlay)
-        if not number:
-            add_values(overlay, inform, {}, [], report.at, "inform", self.book.path_ref)
-            inferred |= facts_from(inform.names, inform.texts)
-            kinds.append("values")
-            return new._replace(overlay=encode_overlay(overlay), revision=hot.revision + 1), duplicate
-        old = self.book.inform(hot.inform_layout)
-        old_texts = _decode_texts(hot.inform) if hot.inform else []
-        changed = add_inform(
-            overlay, layout.names, layout.types, old.names, old_texts, inform.texts, report.at, self.book.path_ref
-        )
-        inferred |= facts_from(inform.names, inform.texts)
+        before = self.book.inform(hot.inform_layout)
+        before_texts = _decode_texts(hot.inform) if hot.inform else []
+        old = LastInform(before.names, before.types, before_texts, hot.last_contact)
+        if not number or len(texts) > MAX_INFORM_BYTES:
+            add_inform(overlay, (), (), report.at, old, False, self.book.path_ref)
+            _count_dropped(facts, add_values(overlay, inform, report.at, "inform", self.book.path_ref))
+            changed, number, texts = True, 0, b""
+        else:
+            first = hot.revision == 0
+            changed = add_inform(overlay, layout.names, inform.texts, report.at, old, first, self.book.path_ref)
+        marks = landmarks(layout.names)
+        inferred |= marks.facts_of(inform.texts)
         new = new._replace(
-            inform_layout=number, inform=texts, overlay=encode_overlay(overlay), interval=_interval(inform, hot.interval)
+            inform_layout=number,
+            inform=texts,
+            overlay=encode_overlay(overlay),
+            interval=marks.interval_of(inform.texts, hot.interval),
         )
         if changed:
-            kinds.append("values")
+            facts.add("values")
             new = new._replace(revision=hot.revision + 1)
         return new, duplicate
 
     def _read(
-        self, db: sqlite3.Connection, key: int, hot: Hot, report: Report, read: Observations, kinds: list[str]
+        self, db: sqlite3.Connection, key: int, hot: Hot, report: Report, read: Observations, facts: Facts
     ) -> Hot:
         overlay = decode_overlay(hot.overlay)
         layout = self.book.inform(hot.inform_layout)
         informed = {name: position for position, name in enumerate(layout.names)}
         texts = _decode_texts(hot.inform) if hot.inform else []
-        inside = Observations([], [], [])
-        outside = Observations([], [], [])
-        for name, text, type_ in zip(*read, strict=True):
-            target = inside if name in informed else outside
-            target.names.append(name), target.texts.append(text), target.types.append(type_)  # type: ignore[attr-defined]
-        add_values(overlay, inside, informed, texts, report.at, report.cause, self.book.path_ref)
+        outside = add_informed(overlay, read, informed, texts, report.at, report.cause, self.book.path_ref)
         if len(outside.names) > SMALL_READ:
-            twin = self._assemble(db, key, hot, decode_overlay(hot.overlay))
-            add_sweep(twin, overlay, outside, report.at, report.cause, self.book.path_ref)
+            found = [] if outside is read else [name for name in read.names if name in informed]
+            dropped = add_sweep(
+                self._twin(db, key, hot), overlay, outside, found, report.at, report.cause, self.book.path_ref
+            )
         else:
-            add_values(overlay, outside, informed, texts, report.at, report.cause, self.book.path_ref)
-        kinds.append("values")
+            dropped = add_values(overlay, outside, report.at, report.cause, self.book.path_ref)
+        _count_dropped(facts, dropped)
+        facts.add("values")
         return hot._replace(
             revision=hot.revision + 1, overlay=encode_overlay(overlay), inform=_encode(texts) if texts else hot.inform
         )
 
-    def _rewrite(self, db: sqlite3.Connection, key: int, hot: Hot, report: Report | None, kinds: list[str]) -> Hot:
-        made = rewrite(self._assemble(db, key, hot, decode_overlay(hot.overlay)), report)
-        if made.dropped:
-            kinds.append("truncated")
-        reference, body = self.codec.encode(made.document)
+    def _rewrite(self, db: sqlite3.Connection, key: int, hot: Hot, report: Report | None, facts: Facts) -> Hot:
+        made = rewrite(self._twin(db, key, hot), report, not hot.discovered)
+        document, dropped = made.document, made.dropped
+        try:
+            reference, body = self.codec.encode(document)
+        except DocumentTooLarge:
+            slimmed = slim(document)
+            document, dropped = slimmed.document, dropped + slimmed.dropped
+            reference, body = self.codec.encode(document)
+        _count_dropped(facts, dropped)
         db.execute(
             "INSERT INTO twin(device, reference, document) VALUES (?, ?, ?) ON CONFLICT(device) DO UPDATE"
             " SET reference = excluded.reference, document = excluded.document",
@@ -229,20 +257,29 @@ class Twins:
         new = hot._replace(overlay=b"")
         if report is None:
             return new
-        kinds.append("tree" if report.names is not None else "values")
+        facts.add("tree" if report.names is not None else "values")
         new = new._replace(revision=hot.revision + 1)
-        if report.names is not None and not hot.discovered:
-            new = new._replace(discovered=report.at)
-        return self._refresh_inform(new, report)
+        return self._refresh_inform(new, document)
 
-    def _refresh_inform(self, hot: Hot, report: Report) -> Hot:
-        """Values read now are newer than those of the last Inform."""
-        if report.values is None or not hot.inform:
+    def _refresh_inform(self, hot: Hot, document: Document) -> Hot:
+        """Values read now are newer than those of the last Inform, and what is gone is gone from it too."""
+        if not hot.inform:
             return hot
         layout = self.book.inform(hot.inform_layout)
-        read = dict(zip(report.values.names, report.values.texts, strict=True))
-        texts = [read.get(name, text) for name, text in zip(layout.names, _decode_texts(hot.inform), strict=True)]
-        return hot._replace(inform=_encode(texts))
+        index, values = document.layout.index, document.values
+        texts: list[str] = []
+        stays: list[int] = []
+        for position, (name, text) in enumerate(zip(layout.names, _decode_texts(hot.inform), strict=True)):
+            flat = index.get(name)
+            if flat is not None:
+                stays.append(position)
+                read = values[flat]
+                texts.append(text if read is None else read)
+        if len(stays) == len(layout.names):
+            return hot._replace(inform=_encode(texts))
+        smaller = InformLayout(tuple([layout.names[p] for p in stays]), tuple([layout.types[p] for p in stays]))
+        number = self.book.inform_id(smaller)
+        return hot._replace(inform_layout=number, inform=_encode(texts) if number else b"")
 
     def _store_facts(
         self, db: sqlite3.Connection, key: int, hot: Hot, told: dict[str, str], inferred: dict[str, str]
@@ -267,23 +304,38 @@ class Twins:
             )
 
 
-def _interval(values: Observations, current: int) -> int:
-    for path in INTERVAL_PATHS:
-        if path in values.names:
-            text = values.texts[list(values.names).index(path)]
-            if text.isdecimal() and 0 < int(text[:10]) <= MAX_INTERVAL:
-                return int(text[:10])
-    return current
+def _checked(read: Observations | None) -> Observations | None:
+    """Columns of equal length with every name once. Raises BadInput."""
+    if read is None:
+        return None
+    if not len(read.names) == len(read.texts) == len(read.types):
+        raise BadInput("names, texts and types of observations differ in number")
+    return unique(read)
+
+
+def _check_names(names: Names) -> None:
+    if len(names.paths) != len(names.writable):
+        raise BadInput("paths and writability of names differ in number")
+
+
+def _count_dropped(facts: Facts, dropped: int) -> None:
+    if dropped:
+        facts.add("truncated", dropped)
+
+
+def _is_repetition(report: Report, hot: Hot) -> bool:
+    """Whether the stored announcement is recent enough to be an earlier attempt of this one."""
+    return report.at - hot.last_contact <= RETRY_SLACK + (RETRY_BASE << min(report.retry_count, 10))
 
 
 _EVENT_KINDS = {
     "0": "bootstrap", "1": "boot", "2": "periodic", "3": "scheduled", "4": "value-change", "6": "connection-request",
     "7": "transfer-complete", "8": "diagnostics-complete", "13": "wakeup", "14": "heartbeat",
 }  # fmt: skip
+_NO_WORD = re.compile(r"[^a-z0-9._-]+")
 
 
 def _event_kind(code: str) -> str:
     """``1 BOOT`` -> ``boot``; others become a word made from their code."""
-    head = code.split(" ", 1)[0]
-    return _EVENT_KINDS.get(head) or "event." + "-".join(code.lower().split())[:64]
-
+    kind = _EVENT_KINDS.get(code.split(" ", 1)[0])
+    return kind or "event." + _NO_WORD.sub("-", code[:MAX_KEY].lower())[:64]
