@@ -1,6 +1,8 @@
 """A process of its own with the CWMP endpoint, an aiohttp server and a Twisted listener on the one loop.
 
-    python http_server.py asyncio|twisted
+    python http_server.py asyncio|twisted [hasty]
+
+``hasty``: time-outs of less than a second.
 
 Prints one JSON line with the ports, and one with the counters when SIGTERM has ended it.
 """
@@ -19,7 +21,7 @@ from twisted.internet.protocol import Factory, Protocol
 from cpetwin.acs import reactor
 from cpetwin.acs.http import HttpLimits, HttpRequest, HttpResponse, Respond, listen
 
-LIMITS = HttpLimits(header_s=0.3, body_s=0.3, idle_s=0.6, linger_s=0.3, sweep_s=0.05, per_address=3)
+HASTY = HttpLimits(header_s=0.3, body_s=0.3, idle_s=0.6, linger_s=0.3, sweep_s=0.05)
 COUNTERS: Counter[str] = Counter()
 
 
@@ -53,8 +55,8 @@ class Echo(Protocol):
         self.transport.write(data)
 
 
-async def main(face: Any) -> None:
-    cwmp = await listen("127.0.0.1", 0, Told(), LIMITS, COUNTERS, face=face)
+async def main(face: Any, limits: HttpLimits) -> None:
+    cwmp = await listen("127.0.0.1", 0, Told(), limits, COUNTERS, face=face)
     rest = web.AppRunner(web.Application())
     await rest.setup()
     site = web.TCPSite(rest, "127.0.0.1", 0)
@@ -74,4 +76,4 @@ async def main(face: Any) -> None:
 
 
 if __name__ == "__main__":
-    reactor.run(main(sys.argv[1]))
+    reactor.run(main(sys.argv[1], HASTY if "hasty" in sys.argv else HttpLimits()))

@@ -405,6 +405,19 @@ def test_continue_for_a_request_that_had_to_wait() -> None:
     assert bench.statuses() == [204, 100]
 
 
+def test_an_answer_under_way_is_not_cut_by_the_linger_time() -> None:
+    """A slow reader of a last, large answer has the idle time, not linger_s."""
+    bench = Bench()
+    bench.handler.hold = True
+    bench.feed(message(b"1", b"Connection: close"))
+    bench.connection.write_paused(True)
+    bench.handler.held[0](HttpResponse(200, b"<large/>"))
+    bench.edge.sweep(1070.0)
+    assert bench.wire.state == "closed"
+    bench.edge.sweep(1080.0)
+    assert bench.wire.state == "aborted"
+
+
 def test_answering_twice_is_a_bug_and_too_late_is_not() -> None:
     """The second answer raises; an answer after the connection went is dropped and counted."""
     bench = Bench()
@@ -560,9 +573,9 @@ def test_peer_names(name: object, peer: tuple[str, int]) -> None:
 
 
 class Live:
-    def __init__(self, face: str) -> None:
+    def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent / "http_server.py"), face],
+            [sys.executable, str(Path(__file__).parent / "http_server.py"), *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         )  # fmt: skip
@@ -616,8 +629,14 @@ def read_message(peer: socket.socket) -> bytes:
 def live(request: pytest.FixtureRequest) -> Iterator[Live]:
     server = Live(request.param)
     yield server
-    if server.process.poll() is None:
-        server.stop()
+    server.stop()
+
+
+@pytest.fixture(params=["asyncio", "twisted"])
+def hasty(request: pytest.FixtureRequest) -> Iterator[Live]:
+    server = Live(request.param, "hasty")
+    yield server
+    server.stop()
 
 
 def test_session_on_a_kept_connection(live: Live) -> None:
@@ -643,10 +662,10 @@ def test_refusal_arrives_although_the_client_still_sends(live: Live) -> None:
     assert live.talk(b"\x16\x03\x01\x02").startswith(b"HTTP/1.1 400 ")
 
 
-def test_time_outs_on_sockets(live: Live) -> None:
+def test_time_outs_on_sockets(hasty: Live) -> None:
     """Silence ends without a word, half a header with 408."""
-    assert live.talk(b"") == b""
-    assert live.talk(b"POST / HT").startswith(b"HTTP/1.1 408 ")
+    assert hasty.talk(b"") == b""
+    assert hasty.talk(b"POST / HT").startswith(b"HTTP/1.1 408 ")
 
 
 def test_expectation_on_sockets(live: Live) -> None:
@@ -669,10 +688,10 @@ def test_pipelined_requests_behind_a_slow_one(live: Live) -> None:
     assert re.findall(rb"1:\d", live.talk(stream)) == [b"1:0", b"1:1", b"1:2"]
 
 
-def test_a_client_that_never_reads_is_given_up(live: Live) -> None:
+def test_a_client_that_never_reads_is_given_up(hasty: Live) -> None:
     """Requests whose answers nobody reads: reading stops, and the connection ends by the clock."""
     request = b"POST /big HTTP/1.1\r\nContent-Length: 1\r\n\r\na"
-    with live.connect() as peer:
+    with hasty.connect() as peer:
         peer.settimeout(0.2)
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         end = time.monotonic() + 8

@@ -33,6 +33,7 @@ class Listener:
         self._accepting = True
         self._loop = asyncio.get_running_loop()
         self.port = socket.port
+        self._swept = self._loop.time()
         self._timer = self._loop.call_later(edge.limits.sweep_s, self._sweep)
 
     @property
@@ -41,8 +42,11 @@ class Listener:
         return len(self._edge.connections)
 
     def _sweep(self) -> None:
-        self._timer = self._loop.call_later(self._edge.limits.sweep_s, self._sweep)
-        self._edge.sweep(self._loop.time())
+        edge, now = self._edge, self._loop.time()
+        self._timer = self._loop.call_later(edge.limits.sweep_s, self._sweep)
+        # When the loop stood still, bytes of the peers may wait unread: that time is not held against them.
+        edge.sweep(edge.now + min(now - self._swept, 2 * edge.limits.sweep_s))
+        self._swept = now
 
     async def stop_accepting(self) -> None:
         """No new connections; those that are open, and the sessions on them, go on."""

@@ -478,6 +478,8 @@ class HttpConnection:
     def _shut(self, linger: bool) -> None:
         """Close; with ``linger`` only our half, so that bytes under way do not reset what we answered."""
         self._enter(CLOSING)
+        if self._stuffed:  # the answer itself is still under way
+            self.deadline = self._edge.now + self._edge.spans[IDLE]
         self._received = 0
         self._waiting = None
         if linger and self._wire.can_half_close:
