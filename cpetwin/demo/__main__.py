@@ -41,6 +41,7 @@ class Demo:
         self.ready: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
         self.logins: list[str] = []
         self.gateways: list[dict[str, Any]] = []
+        self.full = 0
 
     def hear_server(self, line: str) -> None:
         if line.startswith("ready {"):
@@ -81,7 +82,8 @@ class Demo:
             async with asyncio.timeout(BUILD_SECONDS):
                 await self.read_fleet()
         except TimeoutError:
-            raise DemoFailed(f"after {BUILD_SECONDS:.0f} s only {len(self.gateways)} devices had been read") from None
+            read = f"{len(self.gateways)} of {self.devices} gateways had connected, {self.full} had been read whole"
+            raise DemoFailed(f"after {BUILD_SECONDS:.0f} s {read}", f"the logs are in {self.place.folder}") from None
         homes = [
             Home(said["device"], said["id"], said["oui"], said["product_class"], said["serial"])
             for said in self.gateways
@@ -104,16 +106,17 @@ class Demo:
 
     async def read_fleet(self) -> None:
         """Wait until the server has read every parameter of every device."""
+        what = f"reading every parameter of {self.devices} gateways"
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        if not sys.stdout.isatty():
+            say(what)
         with Progress(*columns, disable=not sys.stdout.isatty()) as progress:
-            bar = progress.add_task("reading every parameter of the fleet", total=self.devices)
-            full = 0
-            while full < self.devices or len(self.gateways) < self.devices:
+            bar = progress.add_task(what, total=self.devices)
+            while self.full < self.devices or len(self.gateways) < self.devices:
                 await asyncio.sleep(POLL_SECONDS / 2)
-                full = int(
-                    json.loads(await cpetwin("store", "stats", str(self.place.data), "--json"))["with_full_tree"]
-                )
-                progress.update(bar, completed=full)
+                stats = json.loads(await cpetwin("store", "stats", str(self.place.data), "--json"))
+                self.full = stats["with_full_tree"]
+                progress.update(bar, completed=self.full)
 
     async def move_in(self, homes: list[Home], off: Home) -> None:
         """Import who lives where, and switch one gateway off."""
