@@ -14,7 +14,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..errors import Conflict
-from .steps import CHANNEL, MISSING, NEW_CHANNEL, PRODUCT_CLASS, ROLES, STEPS
+from .steps import CHANNEL, MISSING, NEW_CHANNEL, OFF, PRODUCT_CLASS, ROLES, STEPS
 from .world import Child, DemoFailed, Home, Place, cpetwin, write_inventory
 
 POLL_SECONDS = 2.0
@@ -133,9 +133,8 @@ class Demo:
     def tell(self, urls: dict[str, str], enrol: dict[str, str], off: Home, lines: list[str]) -> None:
         """What a newcomer needs: where everything is, who may log in, and five commands to type."""
         data = shlex.quote(str(self.place.data))
-        say(
-            f"\n{self.devices} homes with a gateway each; the gateway of home-{off.number} is switched off. {MISSING}\n"
-        )
+        say(f"\n{self.devices} homes with a gateway each; that of home-{off.number} was switched off just now. {OFF}")
+        say(f"{MISSING}\n")
         say(f"page   {urls['api']}")
         say(f"CWMP   {enrol['url']}   (a new device logs in as {enrol['username']}, password {enrol['password']})")
         for login in self.logins:

@@ -38,7 +38,12 @@ NEW_CHANNEL = "11"
 REGIONS = ("north", "south")
 PLANS = ("Fibre 100", "Fibre 500", "Fibre 1000")
 
+OFF = (
+    "The server is not told: it finds out when the gateway does not come when called, and calls it `overdue` once it"
+    " has missed its next report."
+)
+
 MISSING = (
-    "What is not there yet: the homes have no history but what they said since the start; the fleet speaks CWMP alone"
+    "Not there yet: the homes have no history but what they said since the start; the fleet speaks CWMP alone"
     " (no USP); no region is crowded, no line is failing and no firmware is bad."
 )
