@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from ..twin.identity import DeviceId
-from ..twin.store.base import Device
+from ..twin.store.base import Device, Known
 from .cpe import CpePrincipal
 
 Mode = Literal["required", "optional", "off"]
@@ -49,7 +49,7 @@ class Case(NamedTuple):
     mode: Mode
     principal: CpePrincipal | None
     identity: DeviceId
-    known: Device | None
+    known: Device | Known | None
     bootstrap_event: bool
     reenrol: Reenrol
     wrong: bool
@@ -172,7 +172,7 @@ def admit(
     mode: Mode,
     principal: CpePrincipal | None,
     identity: DeviceId,
-    known: Device | None,
+    known: Device | Known | None,
     bootstrap_event: bool,
     reenrol: Reenrol = "auto",
     *,

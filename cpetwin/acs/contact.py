@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..clock import Clock
-from ..queue.command import Command
+from ..queue.command import RETRIED, Command
 from ..twin.report import CommandUpdate, Report
-from ..twin.store.base import Device, StoredCommand
+from ..twin.store.base import Known, StoredCommand
 from .codec import messages
 from .effects import NewCredentials
 from .quirks import Quirks
@@ -19,7 +19,7 @@ class Contact:
 
     def __init__(
         self,
-        device: Device,
+        device: Known,
         inform: messages.Inform,
         root: str,
         clock: Clock,
@@ -48,8 +48,10 @@ class Contact:
         return self._clock.now()
 
     def key(self, command: StoredCommand) -> str:
-        """ParameterKey or CommandKey of a delivery: the same for every attempt, at most 32 characters."""
-        return f"{command.id}-{self._tag}"
+        """ParameterKey or CommandKey of a delivery: the same for every attempt, at most 32 characters. What was
+        queued again by hand is another delivery: the device may still show the key of the first."""
+        again = sum(1 for attempt in command.attempts if attempt.get("action") == RETRIED)
+        return f"{command.id}-{self._tag}-{again}" if again else f"{command.id}-{self._tag}"
 
     def report(self, **parts: Any) -> Report:
         """A Report about this device in this session."""

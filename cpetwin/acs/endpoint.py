@@ -20,9 +20,9 @@ from ..errors import CpetwinError, Stale, Unavailable
 from ..queue import Command, Queue
 from ..twin.audit import AuditEntry
 from ..twin.identity import DeviceId
-from ..twin.store.base import ACTIVE_STATES, Device, Store
+from ..twin.store.base import ACTIVE_STATES, Device, Known, Store
 from .authentication import Authentication, Proof
-from .codec import CodecError, Message, fault, messages, parse
+from .codec import CodecError, KnownAnswers, Message, fault, messages
 from .contact import Contact
 from .effects import Commit, Learn, LoadCommands, LoadTwin, NewCredentials, RenewCredentials, Reopen, Reply, Steps
 from .http_message import HttpRequest, HttpResponse, Respond
@@ -67,6 +67,7 @@ class Endpoint:
         self._quirks = quirks
         self.counters = counters
         self.sessions = Sessions()
+        self._answers = KnownAnswers()
         self._busy = 0
         self._lag = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -116,11 +117,13 @@ class Endpoint:
 
     def _parsed(self, request: HttpRequest, respond: Respond, entry: Entry | None, proof: Proof) -> None:
         try:
-            message = parse(request.body)
+            message = self._answers.parse(request.body)
         except CodecError as error:
             self._unreadable(request, respond, entry, error)
             return
-        if message.name == "Inform":
+        if message.name == "Inform" and entry is not None and self._mode != "off":
+            self._start(self._prove_first(request, respond))  # a cookie kept from an earlier session proves nothing
+        elif message.name == "Inform":
             self._start(self._open(request, respond, message, proof))
         elif entry is None:
             if message.name == "empty":
@@ -151,7 +154,7 @@ class Endpoint:
         assert isinstance(inform, messages.Inform)
         identity = inform.device
         try:
-            known = await self._store.find_identity(identity.identity)
+            known = await self._store.recognise(identity.identity)
             admission = await self._admit(identity, known, inform, proof)
             if not admission.allow:
                 self._refused(f"refused-{admission.status}", request, identity.text, admission.reason)
@@ -175,11 +178,13 @@ class Endpoint:
         entry = self._entry(request, message, inform, device, admission)
         self.sessions.add(entry)
         self.counters["sessions"] += 1
-        self._run(entry, entry.session.handle(message), respond, entry.cookie)
+        entry.busy = True
+        steps = entry.session.handle(message)
+        await self._drive(entry, steps, next(steps), respond, entry.cookie)
 
-    async def _admit(
-        self, identity: DeviceId, known: Device | None, inform: messages.Inform, proof: Proof
-    ) -> Admission:
+    async def _admit(self, identity: DeviceId, known: Known | None, inform: messages.Inform, proof: Proof) -> Admission:
+        if self._mode == "off" and known is not None and known.state == "active":
+            return _OPEN
         bootstrap = any(code.startswith("0 ") for code, _ in inform.events)
         proven = False
         if proof.principal is not None and proof.principal.kind == "bootstrap":
@@ -197,22 +202,22 @@ class Endpoint:
         return admission
 
     async def _enrol(
-        self, identity: DeviceId, known: Device | None, inform: messages.Inform, admission: Admission, peer: str
-    ) -> Device:
+        self, identity: DeviceId, known: Known | None, inform: messages.Inform, admission: Admission, peer: str
+    ) -> Known:
         if known is None:
             facts = {"vendor": inform.manufacturer[:64], "model": identity.product_class[:64], "ip": peer}
             now = self._clock.now()
             audit = AuditEntry(now, "device", "device.enrol", identity.text, {"auth": admission.mark})
             state = admission.device_state or "active"
-            known = await self._store.enrol(identity, now, "cwmp", state, facts, audit=audit)
-        elif admission.device_state is not None and admission.device_state != known.state:
-            known = await self._store.update_device(known.key, state=admission.device_state)
+            return _known(await self._store.enrol(identity, now, "cwmp", state, facts, audit=audit))
+        if admission.device_state is not None and admission.device_state != known.state:
+            known = _known(await self._store.update_device(known.key, state=admission.device_state))
         if known.product_class != identity.product_class:
-            known = await self._store.update_identity(known.key, identity, self._clock.now())
+            known = _known(await self._store.update_identity(known.key, identity, self._clock.now()))
         return known
 
     def _entry(
-        self, request: HttpRequest, message: Message, inform: messages.Inform, device: Device, admission: Admission
+        self, request: HttpRequest, message: Message, inform: messages.Inform, device: Known, admission: Admission
     ) -> Entry:
         names, _, _ = inform.parameters
         root = next((r for r in map(root_of, names) if r is not None), device.facts.get("root") or "Device.")
@@ -387,6 +392,14 @@ class Endpoint:
     def _refused_session(self, entry: Entry, reason: str, detail: str) -> None:
         self.counters[f"refused.{reason}"] += 1
         log.warning("refused device=%s reason=%s %s", entry.session.contact.device.id, reason, detail)
+
+
+def _known(device: Device) -> Known:
+    return Known(device.key, device.id, device.identity, device.oui, device.product_class, device.state, device.facts)
+
+
+_OPEN = Admission(True, 200, "authentication is off", mark="none")
+"""What ``admit`` says of every active device in mode ``off``."""
 
 
 def _later() -> HttpResponse:

@@ -2,7 +2,7 @@
 
 A command in state ``sent`` was durable before its bytes left. One row per kind tells what to look
 at: ParameterKey for SetParameterValues, AddObject and DeleteObject, ``M Reboot`` for Reboot,
-``0 BOOTSTRAP`` for FactoryReset. Reading again does no harm.
+``0 BOOTSTRAP`` for FactoryReset. Reading again does no harm. A reset wipes ParameterKey, so after one it says nothing.
 """
 
 from __future__ import annotations
@@ -10,30 +10,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..clock import MINUTE
+from ..queue.command import RETRIED
 from ..twin.report import CommandUpdate, DeviceEvent
 from ..twin.store.base import StoredCommand
 
-MAX_DELIVERIES = 3
+MAX_DELIVERIES = 10
 """A command is sent at most so often when the evidence says each time that it was not executed."""
 MAX_BLIND = 2
 """Without evidence, what may be repeated is sent at most so often."""
 IDEMPOTENT = frozenset(("set", "get", "refresh"))
 """Kinds that may be repeated without evidence."""
-
+RESTART_MS = 15 * MINUTE
+"""A device that accepted a restart, and still talks to us after this time as if there had been none, did not obey."""
 
 VALUES_SUFFIX = "v"
 """Ends the key of the SetParameterValues that fills a row just added, so that both steps can be told apart."""
 
 
 class Evidence(NamedTuple):
-    """What an Inform tells. ``parameter_key`` is None when the Inform had none."""
+    """What an Inform tells. ``parameter_key`` is None when the Inform had none. ``repeated``: its events had been
+    told before, perhaps before the command was sent."""
 
     parameter_key: str | None
     events: tuple[DeviceEvent, ...]
+    repeated: bool = False
 
     def event(self, number: str) -> bool:
-        """Whether a numeric event such as ``1`` (BOOT) was reported."""
-        return any(code.split(" ", 1)[0] == number for code, _ in self.events)
+        """Whether a numeric event such as ``1`` (BOOT) is news."""
+        return not self.repeated and any(code.split(" ", 1)[0] == number for code, _ in self.events)
 
     def method(self, name: str, key: str) -> bool:
         """Whether ``M name`` was reported for this command key."""
@@ -41,18 +46,21 @@ class Evidence(NamedTuple):
 
 
 Verdict = str
-"""``executed``, ``not executed``, ``no evidence`` or ``pending`` (too early to say)."""
+"""``executed``, ``not executed``, ``restarted`` (it did, but did not say why), ``no evidence`` or ``pending`` (too
+early to say)."""
 
 
 def _by_parameter_key(evidence: Evidence, key: str, accepted: bool) -> Verdict:
-    if evidence.parameter_key is None:
-        return "no evidence"
-    return "executed" if evidence.parameter_key in (key, key + VALUES_SUFFIX) else "not executed"
+    if evidence.parameter_key in (key, key + VALUES_SUFFIX):
+        return "executed"
+    return "no evidence" if evidence.parameter_key is None or evidence.event("0") else "not executed"
 
 
 def _by_reboot(evidence: Evidence, key: str, accepted: bool) -> Verdict:
-    if evidence.method("Reboot", key) or evidence.event("1"):
+    if evidence.method("Reboot", key):
         return "executed"
+    if evidence.event("1"):
+        return "executed" if accepted else "restarted"
     return "pending" if accepted else "not executed"
 
 
@@ -78,17 +86,29 @@ RULES: dict[str, Callable[[Evidence, str, bool], Verdict]] = {
 """kind -> (evidence, delivery key, accepted by the device) -> verdict."""
 
 
+def deliveries_of(command: StoredCommand) -> int:
+    """How often the command was sent since it was queued, or queued again by somebody (``queue retry``)."""
+    actions = [attempt.get("action") for attempt in command.attempts]
+    last = max((at for at, action in enumerate(actions) if action == RETRIED), default=-1)
+    return actions[last + 1 :].count("sent")
+
+
 def resolve(command: StoredCommand, key: str, evidence: Evidence, at: int) -> CommandUpdate | None:
     """The step that the evidence gives a command in ``sent`` or ``verifying``; None when nothing changes."""
     accepted = command.state == "verifying"
     if accepted and command.kind not in ("reboot", "factory-reset"):
         return None
     verdict = RULES[command.kind](evidence, key, accepted)
-    deliveries = sum(1 for attempt in command.attempts if attempt.get("action") == "sent")
+    deliveries = deliveries_of(command)
     note: dict[str, object] = {"at": at, "action": verdict, "fault": None}
     expect = (command.state,)
     if verdict == "pending":
-        return None
+        if at - command.changed < RESTART_MS:
+            return None
+        reason = {"reason": f"the device accepted the {command.kind}, but did not restart"}
+        return CommandUpdate(command.id, expect, "failed", note, reason, verified=False)
+    if verdict == "restarted":
+        return CommandUpdate(command.id, expect, "done", note, {"reason": "the device restarted, it did not say why"})
     if verdict == "executed":
         if command.kind in ("reboot", "factory-reset"):
             return CommandUpdate(command.id, expect, "done", note, verified=True)

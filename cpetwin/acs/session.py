@@ -95,6 +95,7 @@ class Session:
         self._lost = 0
         self._done: set[str] = set()
         self._kept = False
+        self._cut = False
 
     @property
     def open(self) -> bool:
@@ -110,6 +111,7 @@ class Session:
         """The device is gone: the running job may still commit what it has."""
         job, self._job = self._job, None
         self.state = State.ENDED
+        self._cut = True
         if job is None:
             return
         try:
@@ -145,7 +147,8 @@ class Session:
     def _resolve(self, inform: messages.Inform) -> Generator[Any, Any, None]:
         """Commands whose outcome was not heard meet the evidence of this Inform."""
         commands: list[StoredCommand] = yield LoadCommands()
-        evidence = Evidence(self.contact.parameter_key, inform.events)
+        assert self._committed is not None
+        evidence = Evidence(self.contact.parameter_key, inform.events, self._committed.duplicate)
         now = self.contact.now()
         steps: list[CommandUpdate] = []
         for command in commands:
@@ -225,14 +228,17 @@ class Session:
         return (yield from self._pump(answer))
 
     def _pump(self, answer: object) -> Steps:
-        """Run jobs until one calls the device or none is left."""
-        while True:
+        """Run jobs until one calls the device or none is left. A session that was cut while a step of it was
+        under way (the device opened another one) sends nothing more."""
+        while not self._cut:
             if self._job is None:
-                self._job = yield from self._next_job()
-                if self._job is None:
+                job = yield from self._next_job()
+                if self._cut:
+                    break
+                if job is None:
                     self.state = State.ENDED
                     return Reply(204)
-                answer = None
+                self._job, answer = job, None
             try:
                 effect = self._job.send(answer)
             except StopIteration:
@@ -245,6 +251,7 @@ class Session:
             answer = yield effect
             if isinstance(effect, Commit):
                 self.touched += [step.command for step in effect.report.updates]
+        return Reply(400)
 
     def _next_job(self) -> Generator[Any, Any, Job | None]:
         """Credentials first, then commands in their order, then what keeps the twin fresh."""

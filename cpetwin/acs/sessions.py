@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Hashable, Iterator
 
 from .session import Session
@@ -23,7 +23,7 @@ class Entry:
         self.connection = connection
         self.last = now
         self.timeout = min(max(timeout or DEFAULT_TIMEOUT_S, DEFAULT_TIMEOUT_S), MAX_TIMEOUT_S)
-        self.token = secrets.token_urlsafe(16).encode()
+        self.token = os.urandom(16).hex().encode()
         self.busy = False
 
     @property

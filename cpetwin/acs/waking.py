@@ -16,6 +16,8 @@ from .wake import Waker
 
 log = logging.getLogger("cpetwin.acs.wake")
 
+BUSY_S = (1.0, 4.0, 15.0)
+"""Seconds after which a device that was busy is asked again: its session may have ended without taking the command."""
 MAX_WAITING = 10_000
 """Devices whose wake-up may be under way at one time; further ones wait for their next contact."""
 
@@ -58,6 +60,13 @@ class Waking:
         login = await self._credentials.connection_request_credentials(device.identity)
         user, password = (login.username, login.password) if login is not None else ("", "")
         result = await self._waker.wake(key, url, user, password, device.facts.get("ip", ""))
+        for pause in BUSY_S:
+            if result.reason != "busy":
+                break
+            await asyncio.sleep(pause)
+            if not await self._store.commands(key, ("queued",), limit=1):
+                return
+            result = await self._waker.wake(key, url, user, password, device.facts.get("ip", ""))
         self._counters["wake.ok" if result.ok else "wake.failed"] += 1
         if not result.ok:
             log.info("not woken device=%s reason=%s", device.id, result.reason)

@@ -7,6 +7,7 @@ clients accept. ``MESSAGES`` is the table of RPCs; faults, events and dateTimes 
 from .errors import CodecError, Unwritable
 from .events import EVENTS, event_info
 from .faults import FAULTS, FaultInfo, fault_info
+from .known import KnownAnswers
 from .messages import NO_ARGUMENTS, UNKNOWN_TIME, Message
 from .parse import EMPTY, MAX_BYTES, NAMESPACES, parse
 from .registry import ACS_METHODS, CPE_METHODS, MESSAGES
@@ -15,6 +16,6 @@ from .write import envelope, fault
 
 __all__ = [
     "ACS_METHODS", "CPE_METHODS", "EMPTY", "EVENTS", "FAULTS", "MAX_BYTES", "MESSAGES", "NAMESPACES", "NO_ARGUMENTS",
-    "UNKNOWN_TIME", "CodecError", "DeviceTime", "FaultInfo", "Message", "Unwritable", "envelope", "event_info",
+    "UNKNOWN_TIME", "CodecError", "DeviceTime", "KnownAnswers", "FaultInfo", "Message", "Unwritable", "envelope", "event_info",
     "fault", "fault_info", "parse", "parse_time",
 ]  # fmt: skip

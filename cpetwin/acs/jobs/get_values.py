@@ -13,7 +13,7 @@ from ..contact import Contact
 from ..effects import Call, Commit, Job, Lost, SessionLost
 from .condition import precondition
 from .delivery import claim
-from .reading import read_names, read_values
+from .reading import listing, read_names, read_values
 
 MAX_SHOWN = 500
 """Values kept with the command; the twin has them all."""
@@ -78,11 +78,11 @@ def read_subtree(
         return found
     if isinstance(found, Lost):
         return 0
-    names = Names(path, list(found.paths), list(found.writable))
-    leaves = [p for p in names.paths if not p.endswith(".")]
+    names = Names(path, found.paths, found.writable)
+    listed = listing(found.paths)
     values = Observations([], [], [])
     try:
-        yield from read_values(contact, path, leaves, values)
+        yield from read_values(contact, path, listed.leaves, values, listed)
     except SessionLost:
         yield Commit(contact.report(names=names, values=values, cause=cause))
         raise

@@ -7,7 +7,7 @@ kept per model.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -59,6 +59,29 @@ def units(prefix: str, leaves: Sequence[str], limit: int) -> Iterator[Batch]:
             yield from (Batch((path,), (path,)) for path in members)
 
 
+class Listing(NamedTuple):
+    """The leaves among names that were answered, and how they were cut last."""
+
+    paths: Sequence[str]
+    leaves: tuple[str, ...]
+    cuts: dict[tuple[str, int, bool], tuple[Batch, ...]]
+
+
+_LISTINGS: OrderedDict[int, Listing] = OrderedDict()
+_MAX_LISTINGS = 128
+
+
+def listing(paths: Sequence[str]) -> Listing:
+    """The leaves of a names answer; the same answer (the codec gives the same object) is worked out once."""
+    known = _LISTINGS.get(id(paths))
+    if known is not None and known.paths is paths:
+        return known
+    made = _LISTINGS[id(paths)] = Listing(paths, tuple(sorted(p for p in paths if not p.endswith("."))), {})
+    if len(_LISTINGS) > _MAX_LISTINGS:
+        _LISTINGS.popitem(last=False)
+    return made
+
+
 def batches(prefix: str, leaves: Iterable[str], limit: int, partial: bool) -> Iterator[Batch]:
     """Requests for ``leaves``, each for at most ``limit`` values."""
     ordered = sorted(leaves)
@@ -75,10 +98,15 @@ def batches(prefix: str, leaves: Iterable[str], limit: int, partial: bool) -> It
         yield Batch(tuple(paths), tuple(expected))
 
 
-def read_values(contact: Contact, prefix: str, leaves: Sequence[str], into: Observations) -> Answers:
-    """Read parameters that are known by name; values are appended to ``into`` (lists) as they come."""
+def read_values(
+    contact: Contact, prefix: str, leaves: Sequence[str], into: Observations, listed: Listing | None = None
+) -> Answers:
+    """Read parameters that are known by name; values are appended to ``into`` (lists) as they come.
+
+    ``listed``: the listing that ``leaves`` are of, so that its cut can be used again.
+    """
     unreadable: list[str] = []
-    waiting = deque(_cut(contact, prefix, leaves))
+    waiting = deque(_first_cut(contact, prefix, leaves, listed))
     calls = 0
     while waiting and calls < MAX_CALLS:
         batch = waiting.popleft()
@@ -106,6 +134,16 @@ def read_values(contact: Contact, prefix: str, leaves: Sequence[str], into: Obse
     return Reading(into, tuple(unreadable))
 
 
+def _first_cut(contact: Contact, prefix: str, leaves: Sequence[str], listed: Listing | None) -> Iterable[Batch]:
+    if listed is None:
+        return _cut(contact, prefix, leaves)
+    key = (prefix, contact.quirks.batch, contact.quirks.partial_paths)
+    cut = listed.cuts.get(key)
+    if cut is None:
+        cut = listed.cuts[key] = tuple(_cut(contact, prefix, leaves))
+    return cut
+
+
 def _cut(contact: Contact, prefix: str, leaves: Sequence[str]) -> Iterator[Batch]:
     return batches(prefix, leaves, contact.quirks.batch, contact.quirks.partial_paths)
 
@@ -113,6 +151,9 @@ def _cut(contact: Contact, prefix: str, leaves: Sequence[str]) -> Iterator[Batch
 def _take(read: Observations, batch: Batch, into: Observations) -> list[str]:
     """Append what was read; returns what was expected and did not come."""
     got = set(read.names)
+    if len(read.names) == len(batch.expected) == len(got) and got.issuperset(batch.expected):
+        into.names.extend(read.names), into.texts.extend(read.texts), into.types.extend(read.types)  # type: ignore[attr-defined]
+        return []
     wanted = set(batch.expected)
     prefixes = tuple(path for path in batch.paths if path.endswith("."))
     for name, text, type_ in zip(*read, strict=True):

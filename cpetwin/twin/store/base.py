@@ -47,6 +47,18 @@ class Device(msgspec.Struct, frozen=True):
     tags: dict[str, str]
 
 
+class Known(msgspec.Struct, frozen=True):
+    """What a wire room needs of a device at every contact, and nothing more. ``facts``: vendor, model, firmware, root."""
+
+    key: int
+    id: str
+    identity: str
+    oui: str
+    product_class: str
+    state: str
+    facts: dict[str, str]
+
+
 FACTS = (
     "vendor", "model", "hardware", "firmware", "root", "ip", "wan_ip", "mac", "pppoe_user", "connection_request_url",
     "parameter_key", "provisioning_code", "auth",
@@ -179,6 +191,10 @@ class Store(Protocol):
         ...
 
     async def device(self, key: int) -> Device: ...
+    async def recognise(self, identity: str) -> Known | None:
+        """The quick look-up at every contact, by ``DeviceId.identity``."""
+        ...
+
     async def find_identity(self, identity: str) -> Device | None:
         """Exact look-up by ``DeviceId.identity``."""
         ...

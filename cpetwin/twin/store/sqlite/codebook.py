@@ -7,6 +7,7 @@ in-memory side is dropped and read again.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -48,7 +49,7 @@ class ShardCodebook:
 
     def __init__(self) -> None:
         self._writer: sqlite3.Connection | None = None
-        self._reader: sqlite3.Connection | None = None
+        self._reader: Callable[[], sqlite3.Connection] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -64,7 +65,7 @@ class ShardCodebook:
         self._informs: dict[int, InformLayout] = {}
         self._loaded = False
 
-    def bind(self, reader: sqlite3.Connection) -> None:
+    def bind(self, reader: Callable[[], sqlite3.Connection]) -> None:
         self._reader = reader
 
     def load(self, connection: sqlite3.Connection) -> None:
@@ -92,7 +93,7 @@ class ShardCodebook:
     def _fetch(self, sql: str, number: int) -> bytes:
         if self._reader is None:
             raise RuntimeError("the book is not bound to a reader")
-        row = self._reader.execute(sql, (number,)).fetchone()
+        row = self._reader().execute(sql, (number,)).fetchone()
         if row is None and self._writer is not None and self._writer.in_transaction:
             row = self._writer.execute(sql, (number,)).fetchone()
         if row is None:

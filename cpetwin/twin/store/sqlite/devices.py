@@ -12,7 +12,7 @@ import msgspec
 from ....errors import BadInput, NotFound
 from ...contact import DEFAULT_INTERVAL, SLACK
 from ...identity import DeviceId
-from ..base import FACTS, INVENTORY, Device
+from ..base import FACTS, INVENTORY, Device, Known
 from .schema import INDEXED
 
 _BASE = "key id identity oui product_class serial protocol state first_seen tags".split()
@@ -41,7 +41,8 @@ def _device(row: tuple[Any, ...]) -> Device:
     key, id, identity, oui, product_class, serial, protocol, state, first_seen, tags = row[:_FIRST]
     last_contact, interval, epoch, revision = row[_LAST:]
     return Device(
-        key, id, identity, oui, product_class, serial, protocol, first_seen, last_contact, interval, epoch, revision, state,
+        key, id, identity, oui, product_class, serial, protocol, first_seen, last_contact, interval, epoch, revision,
+        state,
         {name: text for name, text in zip(FACTS, row[_FIRST:_MIDDLE], strict=True) if text},
         {name: text for name, text in zip(INVENTORY, row[_MIDDLE:_LAST], strict=True) if text},
         {} if tags == "{}" else _decode_tags(tags),
@@ -51,6 +52,18 @@ def _device(row: tuple[Any, ...]) -> Device:
 def by_key(db: sqlite3.Connection, key: int) -> Device | None:
     row = db.execute(f"{_SELECT} WHERE d.key = ?", (key,)).fetchone()
     return _device(row) if row else None
+
+
+def recognise(db: sqlite3.Connection, identity: str) -> Known | None:
+    row = db.execute(
+        "SELECT key, id, oui, product_class, state, vendor, model, firmware, root FROM device WHERE identity = ?",
+        (identity,),
+    ).fetchone()
+    if row is None:
+        return None
+    key, id, oui, product_class, state, vendor, model, firmware, root = row
+    facts = {"vendor": vendor, "model": model, "firmware": firmware, "root": root}
+    return Known(key, id, identity, oui, product_class, state, facts)
 
 
 def by_identity(db: sqlite3.Connection, identity: str) -> Device | None:

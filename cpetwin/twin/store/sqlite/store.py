@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import msgspec
 
+from ....datamodel import is_volatile
 from ....errors import Ambiguous, BadInput, Conflict, NotFound
 from ...audit import AuditEntry
 from ...contact import CONTACTS
@@ -18,7 +21,7 @@ from ...event import Event
 from ...identity import DeviceId
 from ...report import CommandUpdate, Report
 from ...twin import Twin
-from ..base import DEVICE_STATES, FACTS, INVENTORY, Change, Committed, Device, NewCommand, StoredCommand
+from ..base import DEVICE_STATES, FACTS, INVENTORY, Change, Committed, Device, Known, NewCommand, StoredCommand
 from . import devices
 from .codebook import ShardCodebook
 from .commands import Commands, number_of
@@ -50,7 +53,7 @@ class SqliteStore:
                 book = ShardCodebook()
                 twins = Twins(book, self._commands[number])
                 shard = Shard(number, file, twins.reset)
-                book.bind(shard.read)
+                book.bind(partial(_reader_of, shard))
                 self._shards.append(shard)
                 self._twins.append(twins)
             self._next_row = [devices.highest_key(shard.read) // len(files) + 1 for shard in self._shards]
@@ -101,6 +104,9 @@ class SqliteStore:
         if device is None:
             raise NotFound(f"there is no device with key {key}")
         return device
+
+    async def recognise(self, identity: str) -> Known | None:
+        return devices.recognise(self._by_text(identity).read, identity)
 
     async def find_identity(self, identity: str) -> Device | None:
         return devices.by_identity(self._by_text(identity).read, identity)
@@ -369,6 +375,10 @@ class SqliteStore:
         return stats_of([shard.read for shard in self._shards], self.folder)
 
 
+def _reader_of(shard: Shard) -> sqlite3.Connection:
+    return shard.read
+
+
 def _known_columns(given: dict[str, str] | None, known: tuple[str, ...]) -> None:
     for name in given or {}:
         if name not in known:
@@ -389,20 +399,25 @@ def _revision(db: Any, device: int) -> int:
 
 
 def _with_first_reports(changes: list[Change], twin: Twin, first_seen: int, path: str | None) -> list[Change]:
-    """History of a path or subtree with the first report of each parameter, which is derived, not stored."""
+    """History of a path or subtree with the first report of each parameter, which is derived, not stored.
+
+    Parameters that move by themselves have none: what they were at first is not known any more.
+    """
     if path is not None:
         changes = [c for c in changes if c.path == path or (path.endswith(".") and c.path.startswith(path))]
     firsts: dict[str, Change] = {}
     for change in changes:
         if change.path not in firsts:
             firsts[change.path] = change
-    shown = [Change(first_seen, c.path, None, c.old, "first report") for c in firsts.values() if c.old is not None]
+    shown = [
+        Change(min(first_seen, c.at), c.path, None, c.old, "first report") for c in firsts.values() if c.old is not None
+    ]
     if path is not None:
         under = twin.parameters(path) if path.endswith(".") else [p for p in (twin.get(path),) if p is not None]
         shown += [
             Change(first_seen, p.path, None, p.text, "first report")
             for p in under
-            if p.path not in firsts and p.text is not None
+            if p.path not in firsts and p.text is not None and not is_volatile(p.path)
         ]
     return sorted([*shown, *changes], key=lambda c: c.at)
 
