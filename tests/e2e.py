@@ -41,7 +41,9 @@ def until(condition: Callable[[], T], what: str, limit_s: float = LIMIT_S, alive
         if alive is not None and alive.process.poll() is not None:
             raise AssertionError(f"ended with {alive.process.returncode} while waiting for {what}:\n{alive.errors()}")
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {limit_s:.0f} s in vain for {what}" + (f"\n{alive.errors()}" if alive else ""))
+            raise AssertionError(
+                f"waited {limit_s:.0f} s in vain for {what}" + (f"\n{alive.errors()}" if alive else "")
+            )
         time.sleep(LOOK_EVERY_S)
 
 
@@ -200,7 +202,7 @@ class Fleet(Process):
 
 
 class World:
-    """A data folder with whatever runs on it. At the end everything is stopped, and no traceback may have been logged."""
+    """A data folder with whatever runs on it. At the end all is stopped, and no traceback may have been logged."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -258,6 +260,11 @@ def show(server: Server, command: str) -> dict[str, Any]:
 def finished(server: Server, command: str, limit_s: float = LIMIT_S) -> dict[str, Any]:
     """The command once it has ended."""
     ends = (*FINAL, "unknown")
-    return until(
-        lambda: (c := show(server, command))["state"] in ends and c, f"{command} to end", limit_s, server
-    )  # type: ignore[return-value]
+    return until(lambda: (c := show(server, command))["state"] in ends and c, f"{command} to end", limit_s, server)  # type: ignore[return-value]
+
+
+def discovered(server: Server, devices: int, limit_s: float = LIMIT_S) -> None:
+    """Wait until the whole trees of so many devices have been read."""
+    until(
+        lambda: server.api("GET", "status")["store"]["with_full_tree"] >= devices, f"{devices} trees", limit_s, server
+    )

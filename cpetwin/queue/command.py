@@ -27,6 +27,9 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
 }
 """state -> states it may go to. A finished command goes back to ``queued`` by ``queue retry`` only."""
 
+RETRIED = "retried"
+"""Action of the attempt that ``queue retry`` writes: what is sent after it is another delivery with another key."""
+
 FINAL_STATES = tuple(s for s in TRANSITIONS if s in ("done", "failed", "expired", "cancelled", "superseded"))
 
 DEFAULT_EXPIRY = {

@@ -15,7 +15,7 @@ from ..twin.audit import AuditEntry
 from ..twin.report import CommandUpdate
 from ..twin.store.base import Device, NewCommand, Store, StoredCommand
 from .codec import Box, decode_command, encode_command, masked_command, same_command
-from .command import DEFAULT_EXPIRY, FINAL_STATES, Command
+from .command import DEFAULT_EXPIRY, FINAL_STATES, RETRIED, Command
 from .rules import check
 
 MAX_KEY = 128
@@ -109,7 +109,8 @@ class Queue:
         known = await self._store.command(id)
         if known.expires <= self._clock.now():
             raise Conflict(f"{id} has passed its expiry", "queue a new command")
-        update = CommandUpdate(id, ("failed", "expired", "cancelled", "unknown"), "queued")
+        again: dict[str, object] = {"at": self._clock.now(), "action": RETRIED, "fault": None}
+        update = CommandUpdate(id, ("failed", "expired", "cancelled", "unknown"), "queued", again, result={})
         stored = await self._step(update, actor, "retry")
         for listener in self.on_queued:
             listener(stored.device, masked_command(stored.body))

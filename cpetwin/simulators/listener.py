@@ -13,7 +13,8 @@ REALM = "cpe"
 
 
 class ConnectionRequests:
-    """Answers GETs on the devices' ConnectionRequestURLs with Digest, as a CPE does.
+    """Answers GETs on the devices' ConnectionRequestURLs with Digest, as a CPE does. A device whose
+    ConnectionRequestPassword was never set (it is empty in a dump) asks for nothing, as some real ones.
 
     ``accept`` is called with a device whose request was proved; it says False while a session runs (503).
     """
@@ -41,7 +42,7 @@ class ConnectionRequests:
             return Reply("405 Method Not Allowed")
         nonce = self._nonce(device)
         user, secret = (device.management("ConnectionRequest" + name) for name in ("Username", "Password"))
-        if not accepted(request.headers.get("authorization", ""), "GET", request.target, user, secret, nonce):
+        if secret and not accepted(request.headers.get("authorization", ""), "GET", request.target, user, secret, nonce):
             challenge = f'Digest realm="{REALM}", qop="auth", nonce="{nonce}", algorithm=MD5'
             return Reply("401 Unauthorized", headers=(("WWW-Authenticate", challenge),))
         if not self._accept(device):
