@@ -17,7 +17,7 @@ import click
 
 from . import __version__
 from .commands import _options
-from .errors import CpetwinError
+from .errors import BadInput, CpetwinError
 
 NOUNS: dict[str, str] = {
     "serve": "run the server",
@@ -92,6 +92,8 @@ def run(line: Sequence[str]) -> int:
     """One command line; returns its exit code."""
     try:
         words, everywhere = _options.take(line)
+        if everywhere.tz is not None and everywhere.zone is None:
+            raise BadInput("--tz needs the name of a zone", "write it like Europe/Berlin, UTC or +02:00")
         declared = {option for parameter in leaf(words).params for option in parameter.opts}
         back = _options.give_back(everywhere, declared)
         if "--" in words:

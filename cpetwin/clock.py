@@ -15,6 +15,9 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+CLOCK_HEADER = "Cpetwin-Now"
+"""The HTTP header in which the server tells the time on its domain clock, as ``iso`` writes it."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

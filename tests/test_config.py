@@ -28,7 +28,9 @@ def test_defaults_are_those_of_the_surface() -> None:
 def test_flags_win_over_environment_over_file(tmp_path: Path) -> None:
     file = toml(tmp_path, "cwmp_port = 1\nhttp_port = 2\nusp-port = 3\n")
     settings = config.load(
-        {"cwmp_port": 10, "listen": None}, {"CPETWIN_CWMP_PORT": "20", "CPETWIN_HTTP_PORT": "0"}, file
+        {"cwmp_port": 10, "listen": None},
+        {"CPETWIN_CWMP_PORT": "20", "CPETWIN_HTTP_PORT": "0", "CPETWIN_USP_PORT": "", "CPETWIN_SERVER": "x"},
+        file,
     )
     assert (settings.cwmp_port, settings.http_port, settings.usp_port) == (10, 0, 3)
 
@@ -36,10 +38,10 @@ def test_flags_win_over_environment_over_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", config.NAMES)
 def test_every_setting_can_come_from_the_environment(name: str) -> None:
     samples = {"mqtt": "", "listen": "0.0.0.0", "cpe_auth": "off", "reenrol": "deny", "clock": "manual", "workers": "1",
-               "store": "sqlite", "public_url": "http://acs.example.net/"}  # fmt: skip
+               "store": "sqlite", "public_url": "http://acs.example.net/", "basic_over_http": "true"}  # fmt: skip
     text = samples.get(name, "4711" if name.endswith("port") else "some text")
     settings = config.load({}, {"CPETWIN_" + name.upper(): text})
-    assert str(getattr(settings, name)) == text.rstrip("/")
+    assert str(getattr(settings, name)).lower() == text.rstrip("/")
 
 
 def test_an_unknown_key_is_an_error_with_the_nearest_name(tmp_path: Path) -> None:

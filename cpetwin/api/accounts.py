@@ -60,7 +60,7 @@ async def login(call: Call) -> Any:
 
 async def logout(call: Call) -> Any:
     principal = call.principal
-    for info in await call.services.tokens.list(principal, principal.user):
+    for info in await call.services.tokens.list_tokens(principal, principal.user):
         if info.id == principal.token and info.kind == "login":
             await call.services.tokens.revoke(principal, info.id)
             return {"user": principal.user}
@@ -122,7 +122,7 @@ def _token(info: TokenInfo) -> Any:
 
 
 async def list_tokens(call: Call) -> Any:
-    return [_token(info) for info in await call.services.tokens.list(call.principal, call.get("user"))]
+    return [_token(info) for info in await call.services.tokens.list_tokens(call.principal, call.get("user"))]
 
 
 async def create_token(call: Call) -> Answer:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from ..access.throttle import Throttled
+from ..clock import CLOCK_HEADER, iso
 from ..errors import Ambiguous, CpetwinError, Unauthenticated
 from . import page
 from .routes import SERVICES, add_routes, json_response
@@ -51,6 +52,8 @@ async def _headers(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in HEADERS.items():
         if name not in response.headers or name == "Server":
             response.headers[name] = value
+    if not page.is_page(request):
+        response.headers[CLOCK_HEADER] = iso(request.app[SERVICES].clock.now())
 
 
 async def _end_streams(app: web.Application) -> None:

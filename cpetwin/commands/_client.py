@@ -10,11 +10,13 @@ import http.client
 import json
 import os
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
+from ..clock import CLOCK_HEADER, from_iso
 from ..errors import BadInput, CpetwinError, Unauthenticated
 from ._options import Everywhere
 
@@ -104,7 +106,7 @@ def find_server(everywhere: Everywhere, environment: Mapping[str, str] = os.envi
 
 
 def find_target(everywhere: Everywhere, environment: Mapping[str, str] = os.environ) -> Target:
-    """Server and token. Raises Unreachable, Unauthenticated."""
+    """Server and token; the only stored login of the server when nothing else was given. Raises Unauthenticated."""
     url, token_file = find_server(everywhere, environment)
     if everywhere.token:
         return Target(url, everywhere.token)
@@ -125,9 +127,8 @@ def find_target(everywhere: Everywhere, environment: Mapping[str, str] = os.envi
     if environment.get("CPETWIN_TOKEN"):
         return Target(url, environment["CPETWIN_TOKEN"])
     logins = read_logins(logins_file(environment)).get(url, {})
-    if len(logins) == 1:
-        return Target(url, next(iter(logins.values())))
-    raise Unauthenticated(f"a token for {url} is needed", "use --token T, CPETWIN_TOKEN or --as USER")
+    # Without any token the server itself says that one is needed, or is not there at all.
+    return Target(url, next(iter(logins.values())) if len(logins) == 1 else "")
 
 
 def _base(url: str) -> str:
@@ -143,6 +144,15 @@ class Client:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._connection: http.client.HTTPConnection | None = None
+        self._now: int | None = None
+
+    @property
+    def now(self) -> int:
+        """The time on the server's clock (ms), which may not be ours; as of its last answer."""
+        if self._now is None:
+            self.get("me")
+        assert self._now is not None
+        return self._now
 
     def get(self, *path: str, query: Query | None = None) -> Any:
         return self.ask("GET", *path, query=query)
@@ -190,6 +200,8 @@ class Client:
                 self._connection = self._connect()
             self._connection.request(method, address, data, headers)
             response = self._connection.getresponse()
+            told = response.getheader(CLOCK_HEADER)
+            self._now = from_iso(told) if told else time.time_ns() // 1_000_000
             return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection = None

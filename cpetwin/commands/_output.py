@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 from ..clock import from_iso
+from ._client import Client
 from ._options import Everywhere
 from ._time import say_instant, say_span
 
@@ -65,11 +65,11 @@ def pairs(items: Iterable[tuple[str, object]]) -> None:
 
 
 class Say:
-    """Instants and ages in the zone of the line."""
+    """Instants and ages in the zone of the line, on the server's clock."""
 
-    def __init__(self, everywhere: Everywhere) -> None:
+    def __init__(self, everywhere: Everywhere, client: Client) -> None:
         self.zone = everywhere.zone
-        self.now = time.time_ns() // 1_000_000
+        self.now = client.now
 
     def at(self, instant: str | None) -> str:
         """``14:20`` today, else with date and offset; ``never`` for none."""

@@ -65,7 +65,7 @@ def announce(everywhere: Everywhere, client: Client, command: dict[str, Any], wa
     elif state in FINAL or state == "unknown":
         outcome(command)
     else:
-        click.echo(f"{command['id']} {state}: {forecast(command, Say(everywhere))}")
+        click.echo(f"{command['id']} {state}: {forecast(command, Say(everywhere, client))}")
     if state in EXIT_CODES:
         raise click.exceptions.Exit(EXIT_CODES[state])
     raise click.exceptions.Exit(0 if wait_ms is None else PENDING)

@@ -24,12 +24,13 @@ def cli() -> None:
 @click.pass_obj
 def show(everywhere: Everywhere, subject: str | None, since: str | None, reads: bool, limit: int) -> None:
     """Who did what to whom, oldest first."""
-    say = Say(everywhere)
+    client = connect(everywhere)
+    say = Say(everywhere, client)
     query = {
         "subject": subject, "reads": reads or None, "limit": limit,
         "since": iso(parse_time(since, say.now, say.zone)) if since else None,
     }  # fmt: skip
-    found = connect(everywhere).get("audit", query=query)
+    found = client.get("audit", query=query)
     if everywhere.json:
         document(found)
         return

@@ -11,7 +11,6 @@ from ..clock import iso
 from ..errors import BadInput
 from ._client import connect
 from ._options import Everywhere
-from ._output import Say
 from ._pending import announce
 from ._time import parse_duration, parse_time
 
@@ -43,7 +42,7 @@ def delivery(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def queue(everywhere: Everywhere, id: str, kind: str, args: dict[str, object], **given: Any) -> None:
     """Send the wish and say what became of it."""
-    say = Say(everywhere)
+    client = connect(everywhere)
     wait = parse_duration(given["wait"]) if given["wait"] else None
     body: dict[str, object] = {"kind": kind, "args": args}
     if given["when"] in ("now", "contact"):
@@ -51,13 +50,12 @@ def queue(everywhere: Everywhere, id: str, kind: str, args: dict[str, object], *
     elif given["when"].startswith("window:"):
         raise BadInput("windows are not there yet", "use --when now, contact or a TIME")
     else:
-        body["when"] = body["not_before"] = iso(parse_time(given["when"], say.now, say.zone))
+        body["when"] = body["not_before"] = iso(parse_time(given["when"], client.now, everywhere.zone))
     if given["expires"]:
         body["expires_in"] = max(1, parse_duration(given["expires"]) // 1000)
     for field, name in (("condition", "if"), ("verify", "verify"), ("key", "key"), ("reason", "reason")):
         if given[field]:
             body[name] = given[field]
-    client = connect(everywhere)
     announce(everywhere, client, client.post("devices", id, "commands", body=body), wait)
 
 

@@ -55,20 +55,21 @@ def list_devices(
 ) -> None:
     """List devices."""
     query = {"where": where or None, "columns": columns, "sort": sort, "cursor": cursor}
-    found = all_pages(connect(everywhere), query, limit)
+    client = connect(everywhere)
+    found = all_pages(client, query, limit)
     if everywhere.json:
         document(found)
         return
-    print_devices(found, Say(everywhere))
+    print_devices(found, Say(everywhere, client))
     if found["next"]:
         click.echo(f"{len(found['rows']):,} of {found['total']:,}; --limit 0 lists all", err=True)
 
 
-def _print_device(everywhere: Everywhere, device: dict[str, Any]) -> None:
+def _print_device(everywhere: Everywhere, client: Client, device: dict[str, Any]) -> None:
     if everywhere.json:
         document(device)
         return
-    say = Say(everywhere)
+    say = Say(everywhere, client)
     inventory = device["inventory"]
     usual = (
         f"usual contact every {say.age(device['interval'])}" if device["interval"] else "usual contact not known yet"
@@ -100,7 +101,8 @@ def _print_device(everywhere: Everywhere, device: dict[str, Any]) -> None:
 @click.pass_obj
 def show(everywhere: Everywhere, id: str) -> None:
     """What a device is, when it was last heard and when it is expected."""
-    _print_device(everywhere, connect(everywhere).get("devices", id))
+    client = connect(everywhere)
+    _print_device(everywhere, client, client.get("devices", id))
 
 
 @cli.command("tag")
@@ -115,7 +117,8 @@ def tag(everywhere: Everywhere, id: str, tags: tuple[str, ...]) -> None:
         if not equals or not name:
             raise BadInput(f"{word!r} is no tag", "write NAME=VALUE, or NAME= to remove it")
         wanted[name] = value or None
-    _print_device(everywhere, connect(everywhere).ask("PATCH", "devices", id, body={"tags": wanted}))
+    client = connect(everywhere)
+    _print_device(everywhere, client, client.ask("PATCH", "devices", id, body={"tags": wanted}))
 
 
 @cli.command("approve")
@@ -123,7 +126,8 @@ def tag(everywhere: Everywhere, id: str, tags: tuple[str, ...]) -> None:
 @click.pass_obj
 def approve(everywhere: Everywhere, id: str) -> None:
     """Let a device in that waits, or one that lost its own credential come with the bootstrap credential once more."""
-    _print_device(everywhere, connect(everywhere).post("devices", id, "approve"))
+    client = connect(everywhere)
+    _print_device(everywhere, client, client.post("devices", id, "approve"))
 
 
 @cli.command("deny")
@@ -131,7 +135,8 @@ def approve(everywhere: Everywhere, id: str) -> None:
 @click.pass_obj
 def deny(everywhere: Everywhere, id: str) -> None:
     """Keep a device out, whatever it proves."""
-    _print_device(everywhere, connect(everywhere).post("devices", id, "deny"))
+    client = connect(everywhere)
+    _print_device(everywhere, client, client.post("devices", id, "deny"))
 
 
 @cli.command("forget")

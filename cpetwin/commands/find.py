@@ -16,11 +16,12 @@ from .device import print_devices
 def cli(everywhere: Everywhere, text: tuple[str, ...]) -> None:
     """Search phone, account, customer, home, serial, MAC, IP, address, name. Nothing found is exit code 3."""
     wanted = " ".join(text)
-    found = connect(everywhere).get("search", query={"q": wanted})
+    client = connect(everywhere)
+    found = client.get("search", query={"q": wanted})
     if everywhere.json:
         document(found)
     elif found["rows"]:
-        print_devices(found, Say(everywhere))
+        print_devices(found, Say(everywhere, client))
     if not found["rows"]:
         click.echo(f"nothing fits {wanted!r}", err=True)
         raise click.exceptions.Exit(3)

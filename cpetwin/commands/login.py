@@ -22,7 +22,8 @@ def cli(everywhere: Everywhere, user: str | None) -> None:
     url, _ = find_server(everywhere)
     name = user or everywhere.user or click.prompt("user", err=True)
     password = ask_secret(f"password of {name}")
-    made = Client(Target(url, "")).post("login", body={"user": name, "password": password})
+    client = Client(Target(url, ""))
+    made = client.post("login", body={"user": name, "password": password})
     if made["must_change"]:
         click.echo("the password was for one time; choose your own", err=True)
         Client(Target(url, made["token"])).post("me", "password", body={"old": password, "new": ask_new()})
@@ -31,5 +32,5 @@ def cli(everywhere: Everywhere, user: str | None) -> None:
     if everywhere.json:
         document({field: value for field, value in made.items() if field != "token"})
     else:
-        until = Say(everywhere).at(made["expires"])
+        until = Say(everywhere, client).at(made["expires"])
         click.echo(f"{name} is logged in on {url} as {made['role']} until {until}; use it with --as {name}")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ..clock import iso
-from ._client import connect
+from ._client import Client, connect
 from ._options import Everywhere
 from ._output import Say, document, pairs, printable, table
 from ._pending import FINAL, VERIFIED, fault_text, forecast
@@ -30,12 +30,13 @@ def list_commands(
     everywhere: Everywhere, id: str | None, state: str | None, mine: bool, since: str | None, limit: int
 ) -> None:
     """List commands, those of one device oldest first, those of all newest first."""
-    say = Say(everywhere)
+    client = connect(everywhere)
+    say = Say(everywhere, client)
     query = {
         "device": id, "state": state, "mine": mine or None, "limit": limit,
         "since": iso(parse_time(since, say.now, say.zone)) if since else None,
     }  # fmt: skip
-    found = connect(everywhere).get("commands", query=query)
+    found = client.get("commands", query=query)
     if everywhere.json:
         document(found)
         return
@@ -55,11 +56,11 @@ def _summary(command: dict[str, Any]) -> str:
     return ", ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")
 
 
-def _print(everywhere: Everywhere, command: dict[str, Any]) -> None:
+def _print(everywhere: Everywhere, client: Client, command: dict[str, Any]) -> None:
     if everywhere.json:
         document(command)
         return
-    say = Say(everywhere)
+    say = Say(everywhere, client)
     pairs(
         [
             ("command", command["id"]),
@@ -87,7 +88,8 @@ def _print(everywhere: Everywhere, command: dict[str, Any]) -> None:
 @click.pass_obj
 def show(everywhere: Everywhere, command: str) -> None:
     """One command: its state, attempts with faults, result, verification."""
-    _print(everywhere, connect(everywhere).get("commands", command))
+    client = connect(everywhere)
+    _print(everywhere, client, client.get("commands", command))
 
 
 @cli.command("cancel")
@@ -95,7 +97,8 @@ def show(everywhere: Everywhere, command: str) -> None:
 @click.pass_obj
 def cancel(everywhere: Everywhere, command: str) -> None:
     """Take a command back before it is delivered; exit code 5 when it is too late."""
-    _print(everywhere, connect(everywhere).post("commands", command, "cancel"))
+    client = connect(everywhere)
+    _print(everywhere, client, client.post("commands", command, "cancel"))
 
 
 @cli.command("retry")
@@ -103,4 +106,5 @@ def cancel(everywhere: Everywhere, command: str) -> None:
 @click.pass_obj
 def retry(everywhere: Everywhere, command: str) -> None:
     """Queue a failed, expired, cancelled or unknown command again."""
-    _print(everywhere, connect(everywhere).post("commands", command, "retry"))
+    client = connect(everywhere)
+    _print(everywhere, client, client.post("commands", command, "retry"))

@@ -30,11 +30,12 @@ def create(
     """Create a token; its text is printed only now."""
     given: dict[str, Any] = {"user": user, "label": label, "role": role, "scopes": list(scopes) or None}
     given["lifetime"] = parse_duration(expires) // 1000 if expires else None
-    made = connect(everywhere).post("tokens", body={name: value for name, value in given.items() if value})
+    client = connect(everywhere)
+    made = client.post("tokens", body={name: value for name, value in given.items() if value})
     if everywhere.json:
         document(made)
         return
-    pairs([("token", made["token"]), ("id", made["id"]), ("expires", Say(everywhere).at(made["expires"]))])
+    pairs([("token", made["token"]), ("id", made["id"]), ("expires", Say(everywhere, client).at(made["expires"]))])
 
 
 @cli.command("list")
@@ -42,11 +43,12 @@ def create(
 @click.pass_obj
 def list_tokens(everywhere: Everywhere, user: str | None) -> None:
     """One's own tokens; an admin sees all."""
-    tokens = connect(everywhere).get("tokens", query={"user": user})
+    client = connect(everywhere)
+    tokens = client.get("tokens", query={"user": user})
     if everywhere.json:
         document(tokens)
         return
-    say = Say(everywhere)
+    say = Say(everywhere, client)
     rows = [
         (t["id"], t["user"], t["kind"], t["label"], t["role"] or "", ",".join(t["scopes"] or []), say.at(t["expires"]),
          say.ago(t["last_used"]))

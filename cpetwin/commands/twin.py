@@ -53,13 +53,14 @@ def get(
     if everywhere.json:
         document(lines)
     else:
-        say = Say(everywhere)
+        say = Say(everywhere, client)
         table(
             ("path", "value", "type", "age"),
             [(line["path"], _shown(line), line["type"] or "", say.age(line["age_s"])) for line in lines],
             right=("age",),
         )
     if all(line["state"] == "unsupported" for line in lines):
+        click.echo("not supported by this device", err=True)
         raise click.exceptions.Exit(3)
     if late:
         click.echo(f"no newer values came in time; command {queued['id']} waits for the device", err=True)
@@ -117,9 +118,10 @@ def export(everywhere: Everywhere, id: str, native: bool, secrets: bool) -> None
 @click.pass_obj
 def history(everywhere: Everywhere, id: str, path: str | None, since: str | None, native: bool) -> None:
     """What changed when, and why; PATH may be an object (ending in a dot)."""
-    say = Say(everywhere)
+    client = connect(everywhere)
+    say = Say(everywhere, client)
     query = {"path": path, "since": iso(parse_time(since, say.now, say.zone)) if since else None}
-    changes = connect(everywhere).get("devices", id, "twin", "history", query=query)
+    changes = client.get("devices", id, "twin", "history", query=query)
     if everywhere.json:
         document(changes)
         return

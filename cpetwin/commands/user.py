@@ -36,11 +36,12 @@ def add(everywhere: Everywhere, name: str, role: str, ask_password: bool) -> Non
 @click.pass_obj
 def list_users(everywhere: Everywhere) -> None:
     """All users."""
-    users = connect(everywhere).get("users")
+    client = connect(everywhere)
+    users = client.get("users")
     if everywhere.json:
         document(users)
         return
-    say = Say(everywhere)
+    say = Say(everywhere, client)
     rows = [
         (user["name"], user["role"], "one-time" if user["must_change"] else say.ago(user["password_changed"]))
         for user in users

@@ -38,6 +38,7 @@ class Row(NamedTuple):
     device: Device
     contact: str
     sign: words.Sign
+    state: words.Sign
     inventory: dict[str, str]
 
 
@@ -52,7 +53,8 @@ class Line(NamedTuple):
 
 def row(device: Device, who: Principal, now: int) -> Row:
     word = contact(device, now)
-    return Row(device, word, words.sign(word, words.CONTACT), inventory_for(device, who))
+    state = words.sign(device.state, words.DEVICE)
+    return Row(device, word, words.sign(word, words.CONTACT), state, inventory_for(device, who))
 
 
 async def fleet(services: Services, who: Principal, q: str, sort: str, cursor: str | None) -> dict[str, Any]:
@@ -131,7 +133,6 @@ async def device(services: Services, who: Principal, id: str, text: str, start: 
         "row": shown,
         "device": found,
         "presence": words.presence(shown.contact, found.last_contact, interval, expected, now),
-        "state": words.sign(found.state, words.DEVICE),
         "now": now,
         "text": text,
         "start": start,

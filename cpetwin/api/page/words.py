@@ -68,13 +68,14 @@ def count(number: int) -> str:
 
 
 def fault(attempts: list[dict[str, Any]]) -> str:
-    """Why the last attempt went wrong, in one line; empty when it did not."""
+    """What went wrong last, in one line; empty when nothing did."""
     for attempt in reversed(attempts):
         found = attempt.get("fault")
+        if not found:
+            continue
         if isinstance(found, dict):
-            return " ".join(str(found[name]) for name in ("code", "text", "reason") if found.get(name)) or str(found)
-        if found:
-            return str(found)
+            found = " ".join(str(found[name]) for name in ("code", "text", "reason") if found.get(name)) or str(found)
+        return f"not woken: {found}" if attempt.get("action") == "wake" else str(found)
     return ""
 
 
