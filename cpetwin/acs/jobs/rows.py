@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+import msgspec
+
 from ...datamodel import parse_condition
 from ...twin.report import CommandUpdate, Names, Observations
 from ...twin.store.base import StoredCommand
@@ -19,14 +21,15 @@ from .set_values import judge
 
 
 def add_row(contact: Contact, stored: StoredCommand) -> Job:
-    """AddObject, then SetParameterValues on the new row, then read it back."""
+    """AddObject, then SetParameterValues on the new row, then read it back. Which row it is is kept with the command
+    as soon as the device has told it: nothing else could tell after a crash."""
     command = contact.decode(stored)
     table = str(command.args["table"])
     given: dict[str, str] = dict(command.args.get("values") or {})  # type: ignore[call-overload]
     filled = False
-    row: str | None = None
+    row = _kept_row(stored)
     if stored.state == "verifying":
-        row = yield from _new_row(contact, stored, table)
+        row = row or (yield from _new_row(contact, stored, table))
         filled = contact.parameter_key == contact.key(stored) + VALUES_SUFFIX
         if row is None:
             return
@@ -47,10 +50,23 @@ def add_row(contact: Contact, stored: StoredCommand) -> Job:
                 return
         else:
             row = f"{table}{answer.instance_number}."
+        stored = yield from _keep_row(contact, stored, row)
     values = {row + name: text for name, text in given.items()}
     if values and not filled and not (yield from _fill(contact, stored, row, values)):
         return
     yield from _verify_row(contact, stored, command.verify, row, values)
+
+
+def _kept_row(stored: StoredCommand) -> str | None:
+    path = stored.result.get("path") if isinstance(stored.result, dict) else None
+    return str(path) if path else None
+
+
+def _keep_row(contact: Contact, stored: StoredCommand, row: str) -> Generator[Any, Any, StoredCommand]:
+    result: dict[str, object] = {"path": row, "instance": int(row.split(".")[-2])}
+    step = CommandUpdate(stored.id, ("sent", "verifying"), "verifying", contact.attempt("added"), result)
+    yield Commit(contact.report(updates=(step,), cause=stored.id))
+    return msgspec.structs.replace(stored, state="verifying", result=result)
 
 
 def _fill(contact: Contact, stored: StoredCommand, row: str, values: dict[str, str]) -> Generator[Any, Any, bool]:
@@ -86,8 +102,8 @@ def _verify_row(
     result = {"path": row, "instance": int(row.split(".")[-2]), **_as_dict(judged.result)}
     verified = judged.verified if found is not None else False
     step = CommandUpdate(stored.id, judged.expect, judged.state, judged.attempt, result, verified)
-    yield Commit(contact.report(names=found, values=read, cause=stored.id))
-    yield Commit(contact.report(values=more if more.names else None, updates=(step,), cause=stored.id))
+    both = Observations(*([*one, *other] for one, other in zip(read, more, strict=True)))
+    yield Commit(contact.report(names=found, values=both, updates=(step,), cause=stored.id))
 
 
 def _as_dict(result: object) -> dict[str, object]:
