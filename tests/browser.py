@@ -23,7 +23,7 @@ LOAD_S = 30.0
 
 
 class Tab:
-    """One tab. ``requests`` are the URLs it asked for, ``complaints`` what the browser said about the page."""
+    """One tab. ``requests`` are the URLs it asked for, ``complaints`` the errors it found."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -43,7 +43,7 @@ class Tab:
                 self._loaded.set()
             elif said["method"] == "Network.requestWillBeSent":
                 self.requests.append(said["params"]["request"]["url"])
-            elif said["method"] == "Log.entryAdded":
+            elif said["method"] == "Log.entryAdded" and said["params"]["entry"]["level"] == "error":
                 self.complaints.append(said["params"]["entry"]["text"])
 
     async def do(self, method: str, **parameters: Any) -> Any:

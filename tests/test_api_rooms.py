@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import msgspec
+import pytest
 from api_world import NEVER_READ, ONLINE, T0, World, in_world
 
 from cpetwin.clock import HOUR, iso
@@ -259,5 +260,31 @@ def test_guessing_passwords_is_slowed_down(tmp_path: Path) -> None:
         guess = {"user": "admin", "password": "guess"}
         answers = [await world.call("POST", "/api/v1/login", token=None, json=guess) for _ in range(8)]
         assert answers[-1][0] == 429 and int(answers[-1][2].headers["Retry-After"]) > 0
+
+    in_world(tmp_path, test, populate=False)
+
+
+def test_a_stream_ends_when_its_token_is_revoked(tmp_path: Path) -> None:
+    async def test(world: World) -> None:
+        _, made, _ = await world.call("POST", "/api/v1/tokens", json={})
+        async with world.client.get("/api/v1/events", headers={"Authorization": f"Bearer {made['token']}"}) as stream:
+            await stream.content.readline()
+            await world.call("DELETE", f"/api/v1/tokens/{made['id']}")
+            rest = await asyncio.wait_for(stream.content.read(), 20)
+            assert b"error" not in rest
+
+    in_world(tmp_path, test)
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cpetwin.api.routes.BODY_S", 0.05)
+
+    async def test(world: World) -> None:
+        host, port = world.client.host, world.client.port
+        reader, writer = await asyncio.open_connection(host, port)
+        head = "POST /api/v1/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+        writer.write(head.encode())
+        assert b" 408 " in await asyncio.wait_for(reader.readline(), 20)
+        writer.close()
 
     in_world(tmp_path, test, populate=False)

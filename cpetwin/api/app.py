@@ -14,7 +14,7 @@ from ..errors import Ambiguous, CpetwinError, Unauthenticated
 from . import page
 from .routes import SERVICES, add_routes, json_response
 from .services import Services
-from .system import STREAMS
+from .system import STREAMS, Streams
 
 log = logging.getLogger("cpetwin.api")
 
@@ -40,7 +40,7 @@ def build_app(services: Services) -> web.Application:
     """The application, ready for a runner. It opens no socket by itself."""
     app = web.Application(middlewares=[_errors])
     app[SERVICES] = services
-    app[STREAMS] = set()
+    app[STREAMS] = Streams()
     add_routes(app)
     page.add_routes(app)
     app.on_response_prepare.append(_headers)

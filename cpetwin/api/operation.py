@@ -143,7 +143,7 @@ class Operation:
         if any(parameter.name == "device" for parameter in self.parameters):
             expected |= {404, 409}
         if self.body is not None or self.content != "application/json":
-            expected |= {413, 415}
+            expected |= {408, 413, 415}
         if self.writes:
             expected.add(412)
         return {**codes, **{status: ERRORS[status] for status in sorted(expected)}}
@@ -154,6 +154,7 @@ ERRORS = {
     401: "login or token is missing or wrong",
     403: "denied",
     404: "not found",
+    408: "the body did not come in time",
     409: "conflict, or a short id that fits several devices",
     412: "the revision named by If-Match is not the current one",
     413: "the body is too large",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from .shapes import COMPONENTS
 from .system import bearer
 
 MAX_PROBLEMS = 5
+BODY_S = 60.0
+"""A body must have come within this time (seconds)."""
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
 DOCUMENT: web.AppKey[bytes] = web.AppKey("openapi", bytes)
 
@@ -41,6 +44,11 @@ OPERATIONS: tuple[Operation, ...] = (
 class TooLarge(CpetwinError):
     code = "too-large"
     status = 413
+
+
+class TooSlow(CpetwinError):
+    code = "too-slow"
+    status = 408
 
 
 class WrongContent(CpetwinError):
@@ -147,12 +155,16 @@ async def _body(operation: Operation, request: web.Request) -> Any:
 
 
 async def read_bounded(request: web.Request, limit: int) -> bytes:
-    """The body of a request, at most ``limit`` bytes. Raises TooLarge before more than that is in memory."""
+    """The body of a request, at most ``limit`` bytes. Raises TooLarge before more is in memory, and TooSlow."""
     if (request.content_length or 0) > limit:
         raise TooLarge(f"the body has more than {limit} bytes")
     raw = bytearray()
-    async for part in request.content.iter_chunked(64 << 10):
-        raw += part
-        if len(raw) > limit:
-            raise TooLarge(f"the body has more than {limit} bytes")
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for part in request.content.iter_chunked(64 << 10):
+                raw += part
+                if len(raw) > limit:
+                    raise TooLarge(f"the body has more than {limit} bytes")
+    except TimeoutError:
+        raise TooSlow(f"the body did not come within {BODY_S:.0f} s") from None
     return bytes(raw)

@@ -6,7 +6,7 @@ The same schemas describe the API, check what comes in, and in the tests check w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -134,7 +134,7 @@ def _object(value: Any, schema: Schema, components: Mapping[str, Schema], where:
             yield from problems(item, more, components, inside)
 
 
-_BY_TYPE = {
+_BY_TYPE: dict[str, Callable[[Any, Schema, Mapping[str, Schema], str], Iterator[str]]] = {
     "string": _text, "integer": _number, "number": _number, "array": _array, "object": _object,
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from prometheus_client import generate_latest
 
 from .. import __version__
 from ..datamodel import parse_condition
-from ..errors import BadInput, Unavailable
+from ..errors import BadInput, Unauthenticated, Unavailable
 from ..twin.event import Event
 from . import shapes
 from .columns import instant
@@ -114,8 +114,11 @@ def _filter(where: str) -> Callable[[Event], bool]:
     return lambda event: all(_FILTERS[c.path](event) == c.expected for c in wanted)
 
 
-STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("streams", set)
-"""Streams that are open; they end when the server stops."""
+class Streams(set[asyncio.Task[Any]]):
+    """Streams that are open; they end when the server stops."""
+
+
+STREAMS: web.AppKey[Streams] = web.AppKey("streams", Streams)
 
 
 async def _stream(call: Call, cursor: str | None, keep: Callable[[Event], bool]) -> web.StreamResponse:
@@ -145,7 +148,8 @@ async def _stream(call: Call, cursor: str | None, keep: Callable[[Event], bool])
                 quiet = 0.0 if lines else quiet + STREAM_EVERY_S
             await call.services.tokens.authenticate(bearer(call.request))
             found, following = await store.events(following, MAX_EVENTS)
-    except ConnectionResetError:
+    except (ConnectionResetError, Unauthenticated):
+        # The reader went away, or the token was revoked or expired: the stream ends here.
         return response
     finally:
         streams.discard(task)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
+from typing import Any
 
 from ..errors import BadInput
 
@@ -51,24 +52,24 @@ HELP = (
 def take(line: Sequence[str]) -> tuple[list[str], Everywhere]:
     """The line without these options, and what they said. After ``--`` everything stays. Raises BadInput."""
     rest: list[str] = []
-    found = Everywhere()
+    found: dict[str, Any] = {}
     words = iter(line)
     for word in words:
         if word == "--":
-            return [*rest, word, *words], found
+            return [*rest, word, *words], Everywhere(**found)
         name, equals, value = word.partition("=")
         if word in FLAGS:
-            found = replace(found, **{FLAGS[word]: True})
+            found[FLAGS[word]] = True
         elif name in VALUES:
             if not equals:
                 given = next(words, None)
                 if given is None:
                     raise BadInput(f"{name} needs a value")
                 value = given
-            found = replace(found, **{VALUES[name]: value})
+            found[VALUES[name]] = value
         else:
             rest.append(word)
-    return rest, found
+    return rest, Everywhere(**found)
 
 
 def give_back(everywhere: Everywhere, declared: set[str]) -> list[str]:

@@ -88,7 +88,7 @@ def split_assignment(word: str, what: str = "PATH=VALUE") -> tuple[str, str]:
 @click.argument("values", nargs=-1, required=True, metavar="PATH=VALUE...")
 @delivery
 @click.pass_obj
-def set_values(everywhere: Everywhere, id: str, values: tuple[str, ...], native: bool, **given: Any) -> None:
+def set_values(everywhere: Everywhere, /, id: str, values: tuple[str, ...], native: bool, **given: Any) -> None:
     """Set parameters, all together or none."""
     queue(everywhere, id, "set", {"values": assignments(values, "PATH=VALUE")}, **given)
 
@@ -98,7 +98,7 @@ def set_values(everywhere: Everywhere, id: str, values: tuple[str, ...], native:
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @delivery
 @click.pass_obj
-def get_values(everywhere: Everywhere, id: str, paths: tuple[str, ...], native: bool, **given: Any) -> None:
+def get_values(everywhere: Everywhere, /, id: str, paths: tuple[str, ...], native: bool, **given: Any) -> None:
     """Have the device read parameters, or all below an object."""
     queue(everywhere, id, "get", {"paths": list(paths)}, **given)
 
@@ -109,7 +109,9 @@ def get_values(everywhere: Everywhere, id: str, paths: tuple[str, ...], native: 
 @click.argument("values", nargs=-1, metavar="NAME=VALUE...")
 @delivery
 @click.pass_obj
-def add_row(everywhere: Everywhere, id: str, table: str, values: tuple[str, ...], native: bool, **given: Any) -> None:
+def add_row(
+    everywhere: Everywhere, /, id: str, table: str, values: tuple[str, ...], native: bool, **given: Any
+) -> None:
     """Add a row to a table and set its parameters."""
     queue(everywhere, id, "add", {"table": table, "values": assignments(values, "NAME=VALUE")}, **given)
 
@@ -119,7 +121,7 @@ def add_row(everywhere: Everywhere, id: str, table: str, values: tuple[str, ...]
 @click.argument("path")
 @delivery
 @click.pass_obj
-def delete_row(everywhere: Everywhere, id: str, path: str, native: bool, **given: Any) -> None:
+def delete_row(everywhere: Everywhere, /, id: str, path: str, native: bool, **given: Any) -> None:
     """Delete a row of a table."""
     queue(everywhere, id, "delete", {"path": path}, **given)
 
@@ -128,7 +130,7 @@ def delete_row(everywhere: Everywhere, id: str, path: str, native: bool, **given
 @click.argument("id")
 @delivery
 @click.pass_obj
-def reboot(everywhere: Everywhere, id: str, native: bool, **given: Any) -> None:
+def reboot(everywhere: Everywhere, /, id: str, native: bool, **given: Any) -> None:
     """Reboot the device."""
     queue(everywhere, id, "reboot", {}, **given)
 
@@ -137,6 +139,6 @@ def reboot(everywhere: Everywhere, id: str, native: bool, **given: Any) -> None:
 @click.argument("id")
 @delivery
 @click.pass_obj
-def factory_reset(everywhere: Everywhere, id: str, native: bool, **given: Any) -> None:
+def factory_reset(everywhere: Everywhere, /, id: str, native: bool, **given: Any) -> None:
     """Reset the device to its factory settings; its customer's own settings are lost."""
     queue(everywhere, id, "factory-reset", {}, **given)

@@ -11,7 +11,7 @@ from ._client import Client, connect
 from ._options import Everywhere
 from ._output import Say, document, pairs, table
 
-PAGE = 1000
+PAGE = 10_000
 
 
 @click.group("device", short_help="list, show, tag, approve, deny, forget devices")

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from ...access.principal import Principal
+from ...clock import DAY
 from ...datamodel import is_secret
 from ...twin.contact import CONTACTS, contact, interval_of, next_contact
 from ...twin.store.base import Device, Parameter, TwinView
@@ -21,6 +22,8 @@ PARAMETERS = 200
 """Parameters on one page."""
 COMMANDS = 12
 CHANGES = 30
+HISTORY = 30 * DAY
+"""How far back the page looks (ms)."""
 SORTS = {
     "id": "id",
     "last": "last_contact",
@@ -144,7 +147,7 @@ async def device(services: Services, who: Principal, id: str, text: str, start: 
     if who.may("twin.read"):
         twin = await services.store.twin(found.key)
         chosen = choose(twin, text)
-        history = await services.store.history(found.key)
+        history = await services.store.history(found.key, since=now - HISTORY)
         page |= {
             "lines": [line(parameter) for parameter in chosen[start : start + PARAMETERS]],
             "chosen": len(chosen),
