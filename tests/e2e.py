@@ -31,7 +31,13 @@ LOOK_EVERY_S = 0.01
 FINAL = ("done", "failed", "expired", "cancelled", "superseded")
 
 
-def until(condition: Callable[[], T], what: str, limit_s: float = LIMIT_S, alive: Process | None = None) -> T:
+def until(
+    condition: Callable[[], T],
+    what: str,
+    limit_s: float = LIMIT_S,
+    alive: Process | None = None,
+    every_s: float = LOOK_EVERY_S,
+) -> T:
     """The first true value of ``condition``; fails after the limit, or when the process ``alive`` has ended."""
     deadline = time.monotonic() + limit_s
     while True:
@@ -44,7 +50,7 @@ def until(condition: Callable[[], T], what: str, limit_s: float = LIMIT_S, alive
             raise AssertionError(
                 f"waited {limit_s:.0f} s in vain for {what}" + (f"\n{alive.errors()}" if alive else "")
             )
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(every_s)
 
 
 class Ran(NamedTuple):
@@ -180,6 +186,9 @@ class Fleet(Process):
 
     def state(self, device: str) -> dict[str, Any]:
         return ask(self.control, "GET", "/state", {"device": device})
+
+    def lines_in_journal(self) -> int:
+        return self._journal.read_bytes().count(b"\n") if self._journal.exists() else 0
 
     def journal(self) -> list[dict[str, Any]]:
         """Every RPC that a device executed or refused."""
