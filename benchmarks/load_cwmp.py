@@ -1,6 +1,6 @@
 """A lean CWMP load generator: sessions with a new TCP connection each, so many in flight, answers checked.
 
-    python -m benchmarks.load_cwmp URL --serials FILE --sessions 20000 --in-flight 64 [--user U --password P] [--tree N]
+    python -m benchmarks.load_cwmp URL --serials FILE --sessions 20000 --in-flight 64 [--password P] [--tree N]
 
 One JSON line at the end: sessions, failed, seconds, its own CPU seconds.
 """
@@ -87,7 +87,8 @@ class Device:
         )
         return (
             HEAD % b"1"
-            + b"<cwmp:Inform><DeviceId><Manufacturer>Bench</Manufacturer><OUI>00D09E</OUI><ProductClass>BENCH</ProductClass>"
+            + b"<cwmp:Inform><DeviceId><Manufacturer>Bench</Manufacturer><OUI>00D09E</OUI>"
+            + b"<ProductClass>BENCH</ProductClass>"
             + b"<SerialNumber>%s</SerialNumber></DeviceId>" % serial
             + b'<Event SOAP-ENC:arrayType="cwmp:EventStruct[%d]">%s</Event>' % (len(events), structs)
             + b"<MaxEnvelopes>1</MaxEnvelopes><CurrentTime>2026-01-01T00:00:00Z</CurrentTime><RetryCount>0</RetryCount>"
@@ -174,7 +175,7 @@ class Session(asyncio.Protocol):
             self.post(self.load.device.answer(rest, self.changed))
         elif status == 204:
             self.end(True)
-        elif status == 401 and self.load.user and not self.challenged:
+        elif status == 401 and self.load.password and not self.challenged:
             self.challenged = True
             self.authorize(NONCE.search(head).group(1).decode())
             self.post(self.inform)
@@ -184,9 +185,11 @@ class Session(asyncio.Protocol):
     def authorize(self, nonce: str) -> None:
         load = self.load
         ha2 = hashlib.md5(b"POST:/acs").hexdigest()
-        answer = hashlib.md5(f"{load.ha1}:{nonce}:00000001:c0ffee:auth:{ha2}".encode()).hexdigest()
+        user = self.serial.decode()
+        ha1 = hashlib.md5(f"{user}:cpetwin:{load.password}".encode()).hexdigest()
+        answer = hashlib.md5(f"{ha1}:{nonce}:00000001:c0ffee:auth:{ha2}".encode()).hexdigest()
         self.authorization = (
-            f'Authorization: Digest username="{load.user}", realm="cpetwin", nonce="{nonce}", uri="/acs", qop=auth, '
+            f'Authorization: Digest username="{user}", realm="cpetwin", nonce="{nonce}", uri="/acs", qop=auth, '
             f'nc=00000001, cnonce="c0ffee", response="{answer}"\r\n'
         ).encode()
 
@@ -204,8 +207,7 @@ class Load:
     def __init__(self, arguments: argparse.Namespace) -> None:
         tree = generate(arguments.tree, 0)
         self.device = Device(tree, informed_paths(tree))
-        self.user = arguments.user
-        self.ha1 = hashlib.md5(f"{arguments.user}:cpetwin:{arguments.password}".encode()).hexdigest()
+        self.password = arguments.password
         self.vary = arguments.vary
         self.first = arguments.first
         self.failed = self.done = 0
@@ -231,7 +233,7 @@ class Load:
             await self.in_flight.acquire()
             number = next(numbers)
             serial = self.serials[number % len(self.serials)]
-            loop.create_task(self.connect(serial, number))
+            self.starting = loop.create_task(self.connect(serial, number))
         await self.finished.wait()
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
@@ -253,8 +255,10 @@ class Load:
 
 def informed_paths(tree) -> list[str]:
     """18 parameters, the forced ones first; a tiny tree has fewer."""
-    forced = ["DeviceInfo.HardwareVersion", "DeviceInfo.SoftwareVersion", "DeviceInfo.ProvisioningCode",
-              "ManagementServer.ParameterKey", "ManagementServer.ConnectionRequestURL", "RootDataModelVersion"]  # fmt: skip
+    forced = [
+        "DeviceInfo.HardwareVersion", "DeviceInfo.SoftwareVersion", "DeviceInfo.ProvisioningCode",
+        "ManagementServer.ParameterKey", "ManagementServer.ConnectionRequestURL", "RootDataModelVersion",
+    ]  # fmt: skip
     paths = [tree.root + name for name in forced if tree.root + name in tree.leaves]
     others = [p for p in tree.leaves if p not in paths]
     return [*paths, *others[: INFORMED - len(paths)]]
@@ -266,8 +270,7 @@ def main() -> None:
     parser.add_argument("--serials", required=True)
     parser.add_argument("--sessions", type=int, default=20_000)
     parser.add_argument("--in-flight", type=int, default=64)
-    parser.add_argument("--user", default="")
-    parser.add_argument("--password", default="")
+    parser.add_argument("--password", default="", help="answer Digest challenges; the user is the serial")
     parser.add_argument("--tree", type=int, default=300)
     parser.add_argument("--vary", action="store_true", help="every Inform brings other values")
     parser.add_argument("--first", action="store_true", help="0 BOOTSTRAP, 1 BOOT")

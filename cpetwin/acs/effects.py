@@ -30,7 +30,7 @@ class RenewCredentials(NamedTuple):
 
 
 class Reopen(NamedTuple):
-    """The device is about to lose its credentials by our own command: it may come with the bootstrap one. Answer: None."""
+    """Our own command makes the device lose its credentials: it may come with the bootstrap one. Answer: None."""
 
 
 class Learn(NamedTuple):

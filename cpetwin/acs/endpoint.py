@@ -248,7 +248,7 @@ class Endpoint:
             effect = next(steps)
         except StopIteration as finished:
             self._finish(entry, finished.value, respond, cookie)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged with its traceback and answered as fault 8002
             self._failed(entry, respond)
         else:
             self._start(self._drive(entry, steps, effect, respond, cookie))
@@ -267,7 +267,7 @@ class Endpoint:
             self._refused_session(entry, "store", error.message)
             self.sessions.remove(entry)
             respond(_later())
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged with its traceback and answered as fault 8002
             self._failed(entry, respond)
 
     def _finish(self, entry: Entry, reply: Reply, respond: Respond, cookie: bytes) -> None:
@@ -359,7 +359,7 @@ class Endpoint:
         """No new sessions; those under way may finish for ``grace_s`` seconds of real time."""
         self.stopping = True
         deadline = self._loop.time() + grace_s
-        while self.sessions.open_count and self._loop.time() < deadline:
+        while self.sessions.open_count and self._loop.time() < deadline:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(0.05)
         self._sweeper.cancel()
         for entry in self.sessions.all():

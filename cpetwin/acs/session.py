@@ -94,6 +94,8 @@ class Session:
         self._requests = 0
         self._lost = 0
         self._done: set[str] = set()
+        self._commands: list[StoredCommand] | None = None
+        self._states: dict[str, str] = {}
         self._kept = False
         self._cut = False
 
@@ -159,6 +161,8 @@ class Session:
         if steps:
             yield Commit(self.contact.report(updates=tuple(steps), cause="evidence"))
             self.touched += [step.command for step in steps]
+        else:
+            self._commands = commands
 
     def _request(self, message: Message) -> Steps:
         """A request of the CPE is answered whatever else is going on."""
@@ -250,8 +254,15 @@ class Session:
                 return Reply(200, self._envelope(effect.name, effect.args, self._call_id))
             answer = yield effect
             if isinstance(effect, Commit):
-                self.touched += [step.command for step in effect.report.updates]
+                self._note(effect.report.updates, answer)
         return Reply(400)
+
+    def _note(self, steps: tuple[CommandUpdate, ...], committed: Committed) -> None:
+        """What a job did to commands, so that they need not be loaded again."""
+        for step in steps:
+            self.touched.append(step.command)
+            if step.command not in committed.refused:
+                self._states[step.command] = step.state
 
     def _next_job(self) -> Generator[Any, Any, Job | None]:
         """Credentials first, then commands in their order, then what keeps the twin fresh."""
@@ -279,13 +290,16 @@ class Session:
 
     def _next_command(self) -> Generator[Any, Any, StoredCommand | None]:
         """The first command that may go out now; one whose outcome is open holds back those behind it."""
-        self.poked = False
-        commands: list[StoredCommand] = yield LoadCommands()
+        if self._commands is None or self.poked:
+            self.poked = False
+            self._commands = yield LoadCommands()
+            self._states.clear()
         now = self.contact.now()
-        for command in commands:
-            if command.state in _BLOCKING or (command.state == "verifying" and command.id in self._done):
+        for command in self._commands:
+            state = self._states.get(command.id, command.state)
+            if state in _BLOCKING or (state == "verifying" and command.id in self._done):
                 return None
-            if command.state not in _DELIVERABLE or command.id in self._done or command.not_before > now:
+            if state not in _DELIVERABLE or command.id in self._done or command.not_before > now:
                 continue
             if command.state == "verifying" and command.kind in ("reboot", "factory-reset"):
                 return None

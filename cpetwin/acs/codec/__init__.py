@@ -16,6 +16,7 @@ from .write import envelope, fault
 
 __all__ = [
     "ACS_METHODS", "CPE_METHODS", "EMPTY", "EVENTS", "FAULTS", "MAX_BYTES", "MESSAGES", "NAMESPACES", "NO_ARGUMENTS",
-    "UNKNOWN_TIME", "CodecError", "DeviceTime", "KnownAnswers", "FaultInfo", "Message", "Unwritable", "envelope", "event_info",
+    "UNKNOWN_TIME", "CodecError", "DeviceTime", "KnownAnswers",
+    "FaultInfo", "Message", "Unwritable", "envelope", "event_info",
     "fault", "fault_info", "parse", "parse_time",
 ]  # fmt: skip

@@ -1,0 +1,26 @@
+"""All benchmarks, one table each: ``python -m benchmarks [--devices 100000] [--folder DIR]``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+from . import bench_cwmp
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--devices", type=int, default=100_000)
+    parser.add_argument("--folder", help="keep the stores here and use them again")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        base = Path(arguments.folder or temporary)
+        base.mkdir(parents=True, exist_ok=True)
+        os.environ.setdefault("CPETWIN_KEY_FILE", str(base / "key"))
+        bench_cwmp.main(base, arguments.devices)
+
+
+if __name__ == "__main__":
+    main()
