@@ -19,10 +19,10 @@ DEMO = (sys.executable, "-u", "-m", "cpetwin.demo", "--devices", "4")
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Free ports, no settings of the caller, and the package of this tree."""
+    """Free ports, no settings of the caller, a key of its own, and the package of this tree."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CPETWIN_")}
     ports = {f"CPETWIN_{name}_PORT": "0" for name in ("CWMP", "USP", "HTTP", "FILE")}
-    return kept | ports | {"PYTHONPATH": str(REPOSITORY)}
+    return kept | ports | {"CPETWIN_KEY_FILE": str(tmp_path / "key"), "PYTHONPATH": str(REPOSITORY)}
 
 
 def lines_until(process: subprocess.Popen[str], wanted: str) -> Iterator[str]:
@@ -54,7 +54,7 @@ def test_the_demo_ends_with_a_verified_change(tmp_path: Path, environment: dict[
     assert len(re.findall(r"^login: \S+ / \S+$", run.stdout, re.M)) == 7
     assert len(re.findall(r"^cpetwin ", run.stdout, re.M)) == 5
     assert re.search(r"^verified", run.stdout, re.M)
-    assert list(tmp_path.iterdir()) == [tmp_path / ".demo"]
+    assert {path.name for path in tmp_path.iterdir()} == {".demo", "key"}
 
 
 def test_the_demo_leaves_no_process_behind(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -111,6 +111,15 @@ def test_every_page_is_reachable_from_the_readme() -> None:
     assert set((REPOSITORY / "docs").glob("**/*.md")) <= seen
 
 
+def test_every_capability_names_a_test_that_exists() -> None:
+    """docs/capabilities.md: one line per feature, each with its test."""
+    rows = re.findall(r"^\| (?!feature)(\w.*) \|$", (REPOSITORY / "docs/capabilities.md").read_text(), re.M)
+    assert rows
+    for row in rows:
+        feature, _, tests, _ = row.split(" | ")
+        assert all((REPOSITORY / test).is_file() for test in tests.split(", ")), f"{feature}: {tests}"
+
+
 def test_make_targets_in_the_readme_exist() -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
     for target in re.findall(

@@ -47,7 +47,6 @@ class Place:
         if not keep and folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(exist_ok=True)
-        os.environ.setdefault("CPETWIN_KEY_FILE", str((folder / "key").absolute()))
         return cls(folder, Path(os.environ.get("CPETWIN_DATA") or folder / "data"))
 
 
