@@ -158,9 +158,9 @@ def run_load(work: Work, url: str, serials: Path) -> dict[str, float]:
     return result
 
 
-def run(base: Path, devices: int) -> Iterator[list[str]]:
+def run(base: Path, devices: int, only: str) -> Iterator[list[str]]:
     """One row of the table per work."""
-    for work in WORKS:
+    for work in (work for work in WORKS if only in work.name):
         folder = base / f"twins-{work.parameters}-{work.auth}-{work.first}-{work.commands}"
         if not folder.exists():
             stored = 0 if work.first else max(devices, work.sessions if work.commands else 0)
@@ -187,9 +187,9 @@ def run(base: Path, devices: int) -> Iterator[list[str]]:
 HEADER = ["work", "ms CPU", "yards", "target", "kB written", "sessions/s", "failed", "yard ms"]
 
 
-def main(base: Path, devices: int) -> None:
+def main(base: Path, devices: int, only: str = "") -> None:
     print(" | ".join(HEADER))
     started = time.time()
-    for row in run(base, devices):
+    for row in run(base, devices, only):
         print(" | ".join(row), flush=True)
     print(f"{devices} devices, {time.time() - started:.0f} s")

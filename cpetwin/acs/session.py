@@ -254,6 +254,7 @@ class Session:
                 return Reply(200, self._envelope(effect.name, effect.args, self._call_id))
             answer = yield effect
             if isinstance(effect, Commit):
+                assert isinstance(answer, Committed)
                 self._note(effect.report.updates, answer)
         return Reply(400)
 
