@@ -47,7 +47,8 @@ class Book:
 @st.composite
 def documents(draw: st.DrawFn) -> Document:
     parameters = draw(st.dictionaries(PATHS, st.tuples(TEXT, st.booleans()), max_size=30))
-    layout = plan([(path, *rest) for path, rest in parameters.items()], {"Device.A.": True}).layout
+    types, writable = [t for t, _ in parameters.values()], [w for _, w in parameters.values()]
+    layout = plan(list(parameters), types, writable, {"Device.A.": True}).layout
     values = draw(st.lists(st.none() | TEXT, min_size=layout.size, max_size=layout.size))
     times = draw(st.lists(st.integers(0, 2**52), min_size=len(layout.groups), max_size=len(layout.groups)))
     some = [position for position in range(layout.size) if draw(st.booleans())][:4]
@@ -71,7 +72,7 @@ def test_a_second_device_of_a_family_is_much_smaller() -> None:
     """The reference document makes the repeated part nearly free."""
 
     def document(serial: str) -> Document:
-        made = plan([(f"Device.A.Parameter{i}", "string", False) for i in range(300)], {})
+        made = plan([f"Device.A.Parameter{i}" for i in range(300)], ["string"] * 300, [False] * 300, {})
         return Document(made.layout, [1], made.arrange([f"value {i * 7919}" for i in range(299)] + [serial]), {})
 
     class Alone(Book):
@@ -85,7 +86,7 @@ def test_a_second_device_of_a_family_is_much_smaller() -> None:
 
 def test_a_document_too_large_is_refused_when_written() -> None:
     """Nothing is written that would be refused when read."""
-    layout = plan([("Device.A.B", "string", False)], {}).layout
+    layout = plan(["Device.A.B"], ["string"], [False], {}).layout
     codec = DocumentCodec(Book())
     with pytest.raises(DocumentTooLarge):
         codec.encode(Document(layout, [1], ["x" * MAX_DOCUMENT], {}))
@@ -100,7 +101,7 @@ def test_garbage_is_no_document(data: bytes) -> None:
 
 def test_columns_that_do_not_fit_the_layout_are_no_document() -> None:
     """A value too many, or a time too few, is corruption."""
-    layout = plan([("Device.A.B", "string", False)], {}).layout
+    layout = plan(["Device.A.B"], ["string"], [False], {}).layout
     codec = DocumentCodec(Book())
     for wrong in (Document(layout, [1], ["a", "b"], {}), Document(layout, [], ["a"], {})):
         with pytest.raises(ValueError, match="corrupt"):

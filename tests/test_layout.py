@@ -30,21 +30,23 @@ def test_a_layout_gives_back_every_path_and_value(
 ) -> None:
     """Paths, types, writability, objects and values are those that were cut, whatever order they came in."""
     rows = [(path, type_, writable) for path, (type_, writable) in parameters.items()]
-    made = plan(rows, objects)
+    made = plan([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], objects)
     values = made.arrange([path for path, _, _ in rows])
     assert values == list(made.layout.paths)
-    assert {path: made.layout.attributes[p][:2] for path, p in made.layout.index.items()} == parameters
+    assert {path: made.layout.attributes[p] for path, p in made.layout.index.items()} == parameters
     assert made.layout.objects == objects
     assert made.layout.size == len(parameters)
     random.shuffle(rows)  # type: ignore[attr-defined]
-    assert plan(rows, objects).layout.groups == made.layout.groups
+    again = plan([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], objects)
+    assert again.layout.groups == made.layout.groups
+    assert again.arrange([path for path, _, _ in rows]) == values
 
 
 @given(PARAMETERS)
 def test_bounds_are_the_positions_of_the_groups(parameters: dict[str, tuple[str, bool]]) -> None:
     """Every flat position lies in the bounds of its own group."""
-    layout = plan([(path, *rest) for path, rest in parameters.items()], {}).layout
-    for position, (_, _, group) in enumerate(layout.attributes):
+    layout = plan(list(parameters), [t for t, _ in parameters.values()], [w for _, w in parameters.values()], {}).layout
+    for position, group in enumerate(layout.numbers):
         first, end = layout.bounds[group]
         assert first <= position < end
     assert len(layout.bounds) == len(layout.groups)
@@ -54,8 +56,8 @@ def test_a_table_costs_one_shape_however_many_rows_it_has() -> None:
     """So ten thousand port mappings, or hosts that come and go, cost no new shape."""
 
     def shapes(rows: int) -> set[object]:
-        parameters = [(f"Device.Hosts.Host.{i}.{n}", "string", False) for i in range(1, rows) for n in ("A", "B")]
-        return {group.shape for group in plan(parameters, {}).layout.groups}
+        paths = [f"Device.Hosts.Host.{i}.{n}" for i in range(1, rows) for n in ("A", "B")]
+        return {group.shape for group in plan(paths, ["string"] * len(paths), [False] * len(paths), {}).layout.groups}
 
     assert shapes(5) == shapes(500)
     assert len(shapes(5)) == 1
@@ -79,5 +81,5 @@ def test_rows_sort_by_number() -> None:
 def test_the_empty_layout() -> None:
     """It has no paths; values of no parameter are no values."""
     assert (EMPTY.paths, EMPTY.size, EMPTY.bounds) == ((), 0, ())
-    assert plan([], {}).arrange([]) == []
-    assert isinstance(plan([], {}).layout, Layout)
+    assert plan([], [], [], {}).arrange([]) == []
+    assert isinstance(plan([], [], [], {}).layout, Layout)

@@ -32,7 +32,7 @@ class MemoryShard:
 
     def _twins(self) -> Twins:
         book = ShardCodebook()
-        book.bind(self.db)
+        book.bind(lambda: self.db)
         return Twins(book, Commands(0, 1))
 
     def commit(self, report: Report) -> Committed:

@@ -7,27 +7,28 @@ instead of 2.6 kB for the 1,299 parameters of a real dump, and it is faster too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
 import msgspec
 import zstandard
 
-from .layout import Group, Layout, Leaf, Row, Shape
+from .layout import Group, Layout, Shape
+from .layout import group as group_of
 
 LEVEL = 1
 MAX_DOCUMENT = 16 << 20
 """Largest document in bytes before compression; a larger one is not written."""
 _LAYOUT_CACHE_LIMIT = 512
+_GROUP_CACHE_LIMIT = 20_000
 _CACHED_SIZE = 8192
 """Layouts with more parameters are decoded each time, so that what is remembered stays small."""
 _CODER_CACHE_LIMIT = 256
 
-_PlainShape = tuple[str, list[tuple[str, str, bool]], list[tuple[str, bool]]]
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[bytes, list[int], list[str | None], dict[int, int]]).decode
-_decode_header = msgspec.msgpack.Decoder(list[tuple[int | _PlainShape, list[list[int]]]]).decode
+_decode = msgspec.msgpack.Decoder(tuple[list[bytes], list[int], list[str | None], dict[int, int]]).decode
+_decode_group = msgspec.msgpack.Decoder(tuple[int | Shape, tuple[tuple[int, ...], ...]]).decode
 
 
 class DocumentTooLarge(Exception):
@@ -53,8 +54,8 @@ class Document(NamedTuple):
             out += [time] * (end - first)
         for position, time in self.exceptions.items():
             out[position] = time
-        for group, age in ages.items():
-            first, end = self.layout.bounds[group]
+        for number, age in ages.items():
+            first, end = self.layout.bounds[number]
             out[first:end] = [max(age, time) for time in out[first:end]]
         return out
 
@@ -68,19 +69,15 @@ class Codebook(Protocol):
     def reference(self, number: int) -> bytes: ...
 
 
-def plain_shape(body: _PlainShape) -> Shape:
-    """A shape from its decoded msgpack form."""
-    template, leaves, objects = body
-    return Shape(template, tuple([Leaf(*leaf) for leaf in leaves]), tuple(objects))
-
-
 class DocumentCodec:
     """Encodes and decodes documents with one codebook. Keeps decoded layouts and prepared dictionaries in memory."""
 
     def __init__(self, codebook: Codebook) -> None:
         self._book = codebook
-        self._layouts: dict[bytes, Layout] = {}
-        self._headers: dict[int, tuple[Layout, bytes, int]] = {}
+        self._layouts: dict[tuple[bytes, ...], Layout] = {}
+        self._groups: dict[bytes, Group] = {}
+        self._headers: dict[int, tuple[Layout, list[bytes], int]] = {}
+        self._encoded: dict[Group, tuple[bytes, int]] = {}
         self._coders: dict[int, tuple[zstandard.ZstdCompressor, zstandard.ZstdDecompressor]] = {}
 
     def encode(self, document: Document) -> tuple[int, bytes]:
@@ -124,37 +121,46 @@ class DocumentCodec:
             self._coders[reference] = coder
         return coder
 
-    def _header(self, layout: Layout) -> tuple[bytes, int]:
-        """Encoded header of a layout and its family (a number that devices of one model share)."""
+    def _header(self, layout: Layout) -> tuple[list[bytes], int]:
+        """Encoded groups of a layout and its family (a number that devices of one model share)."""
         known = self._headers.get(id(layout))
         if known is not None and known[0] is layout:
             return known[1], known[2]
-        numbers = [self._book.shape_id(group.shape) for group in layout.groups]
-        header = _encode(
-            [(number or group.shape, group.rows) for number, group in zip(numbers, layout.groups, strict=True)]
-        )
-        static = sorted(n for n, group in zip(numbers, layout.groups, strict=True) if group.rows == ((),))
-        family = crc32(_encode(static))
+        encoded = [self._encoded.get(group) or self._encode_group(group) for group in layout.groups]
+        header = [body for body, _ in encoded]
+        family = crc32(_encode(sorted([number for _, number in encoded if number])))
         if layout.size <= _CACHED_SIZE:
             if len(self._headers) >= _LAYOUT_CACHE_LIMIT:
                 self._headers.clear()
             self._headers[id(layout)] = (layout, header, family)
         return header, family
 
-    def _layout(self, header: bytes) -> Layout:
-        layout = self._layouts.get(header)
+    def _encode_group(self, group: Group) -> tuple[bytes, int]:
+        """The encoded group, and the number of its shape if it is static."""
+        number = self._book.shape_id(group.shape)
+        result = _encode((number or group.shape, group.rows)), number if group.rows == ((),) else 0
+        if group.size <= _CACHED_SIZE:
+            if len(self._encoded) >= _GROUP_CACHE_LIMIT:
+                self._encoded.clear()
+            self._encoded[group] = result
+        return result
+
+    def _layout(self, header: list[bytes]) -> Layout:
+        key = tuple(header)
+        layout = self._layouts.get(key)
         if layout is None:
-            groups = [
-                Group(self._book.shape(of) if isinstance(of, int) else plain_shape(of), tuple([_row(r) for r in rows]))
-                for of, rows in _decode_header(header)
-            ]
-            layout = Layout(groups)
+            layout = Layout([self._groups.get(body) or self._decode_group(body) for body in header])
             if layout.size <= _CACHED_SIZE:
                 if len(self._layouts) >= _LAYOUT_CACHE_LIMIT:
                     self._layouts.clear()
-                self._layouts[header] = layout
+                self._layouts[key] = layout
         return layout
 
-
-def _row(numbers: Sequence[int]) -> Row:
-    return tuple(numbers)
+    def _decode_group(self, body: bytes) -> Group:
+        of, rows = _decode_group(body)
+        decoded = group_of(self._book.shape(of) if isinstance(of, int) else of, rows)
+        if decoded.size <= _CACHED_SIZE:
+            if len(self._groups) >= _GROUP_CACHE_LIMIT:
+                self._groups.clear()
+            self._groups[body] = decoded
+        return decoded

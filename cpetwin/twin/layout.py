@@ -8,15 +8,21 @@ rows it has and the values, column after column. So ten thousand port mappings c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-Row = tuple[int, ...]
+import msgspec
 
-_SPLIT_CACHE: dict[str, tuple[str, Row, str]] = {}
-_SPLIT_CACHE_LIMIT = 200_000
+Row = tuple[int, ...]
+RowKey = tuple[str, Row]
+"""Template and instance numbers: one row of one table, or ``()`` for static objects."""
+
+_CUTS: dict[str, tuple[RowKey, str]] = {}
+_ROW_KEYS: dict[RowKey, RowKey] = {}
+_CUTS_LIMIT = 200_000
 _CACHED_LENGTH = 256
 _INSTANCE = re.compile(r"(?:0|[1-9][0-9]{0,17})\Z", re.ASCII)
 """An instance number that is written as we would write it and fits 64 bits; ``01`` is a name like any other."""
@@ -28,18 +34,27 @@ def split(path: str) -> tuple[str, Row, str]:
     ``render(template, row) + suffix`` is the path again, whatever a device calls its parameters: what
     cannot be cut stays whole, with an empty template.
     """
-    known = _SPLIT_CACHE.get(path)
+    (template, row), suffix = _cut(path)
+    return template, row, suffix
+
+
+def _cut(path: str) -> tuple[RowKey, str]:
+    """Row and suffix; equal rows are the same object."""
+    known = _CUTS.get(path)
     if known is not None:
         return known
-    result = _cut(path)
-    if len(path) <= _CACHED_LENGTH:
-        if len(_SPLIT_CACHE) >= _SPLIT_CACHE_LIMIT:
-            _SPLIT_CACHE.clear()
-        _SPLIT_CACHE[path] = result
+    template, row, suffix = _cut_anew(path)
+    if len(path) > _CACHED_LENGTH:
+        return (template, row), suffix
+    if len(_CUTS) >= _CUTS_LIMIT:
+        _CUTS.clear()
+        _ROW_KEYS.clear()
+    key = (template, row)
+    result = _CUTS[path] = (_ROW_KEYS.setdefault(key, key), suffix)
     return result
 
 
-def _cut(path: str) -> tuple[str, Row, str]:
+def _cut_anew(path: str) -> tuple[str, Row, str]:
     segments = path.split(".")
     instances = [position for position, segment in enumerate(segments) if position and _INSTANCE.match(segment)]
     last = instances[-1] if instances else 0
@@ -68,7 +83,7 @@ class Leaf(NamedTuple):
     writable: bool
 
 
-class Shape(NamedTuple):
+class Shape(msgspec.Struct, frozen=True, order=True, cache_hash=True, array_like=True):
     """A row type. ``objects`` are child objects (suffixes end in a dot; the row itself is "")."""
 
     template: str
@@ -76,11 +91,80 @@ class Shape(NamedTuple):
     objects: tuple[tuple[str, bool], ...]
 
 
-class Group(NamedTuple):
-    """The rows a device has of one shape, ascending."""
+class Group:
+    """The rows a device has of one shape, ascending. Equal groups are mostly the same object (see ``group``), so that
+    what follows from one is worked out once for all devices."""
 
-    shape: Shape
-    rows: tuple[Row, ...]
+    __slots__ = ("_attributes", "_objects", "_paths", "rows", "shape")
+
+    def __init__(self, shape: Shape, rows: tuple[Row, ...]) -> None:
+        self.shape = shape
+        self.rows = rows
+        self._paths: tuple[str, ...] | None = None
+        self._attributes: tuple[tuple[str, bool], ...] | None = None
+        self._objects: tuple[tuple[str, bool], ...] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Group) and self.shape == other.shape and self.rows == other.rows
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.rows))
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return len(self.shape.leaves) * len(self.rows)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Parameter paths, column by column."""
+        if self._paths is None:
+            prefixes = [render(self.shape.template, row) for row in self.rows]
+            self._paths = tuple([prefix + leaf.suffix for leaf in self.shape.leaves for prefix in prefixes])
+        return self._paths
+
+    @property
+    def attributes(self) -> tuple[tuple[str, bool], ...]:
+        """(type, writable) of every parameter."""
+        if self._attributes is None:
+            self._attributes = tuple(
+                chain.from_iterable([(leaf.type, leaf.writable)] * len(self.rows) for leaf in self.shape.leaves)
+            )
+        return self._attributes
+
+    @property
+    def objects(self) -> tuple[tuple[str, bool], ...]:
+        """(object path, writable) of every object."""
+        if self._objects is None:
+            self._objects = tuple(
+                [
+                    (render(self.shape.template, row) + suffix, writable)
+                    for row in self.rows
+                    for suffix, writable in self.shape.objects
+                ]
+            )
+        return self._objects
+
+
+_GROUPS: dict[tuple[Shape, tuple[Row, ...]], Group] = {}
+_GROUPS_LIMIT = 20_000
+_GROUP_PARAMETERS = 512
+"""Larger groups are not remembered."""
+
+
+def group(shape: Shape, rows: tuple[Row, ...]) -> Group:
+    """The group of these rows, the same object as before if it is remembered."""
+    key = (shape, rows)
+    known = _GROUPS.get(key)
+    if known is None:
+        known = Group(shape, rows)
+        if known.size <= _GROUP_PARAMETERS:
+            if len(_GROUPS) >= _GROUPS_LIMIT:
+                _GROUPS.clear()
+            _GROUPS[key] = known
+    return known
 
 
 class Layout:
@@ -92,51 +176,46 @@ class Layout:
     @cached_property
     def paths(self) -> tuple[str, ...]:
         """Every parameter path, in the order of the flat values."""
-        out: list[str] = []
-        for shape, rows in self.groups:
-            prefixes = [render(shape.template, row) for row in rows]
-            for leaf in shape.leaves:
-                out += [prefix + leaf.suffix for prefix in prefixes]
-        return tuple(out)
+        return tuple(chain.from_iterable([group.paths for group in self.groups]))
 
     @cached_property
     def index(self) -> dict[str, int]:
         """path -> position in the flat values."""
-        return {path: position for position, path in enumerate(self.paths)}
+        return dict(zip(self.paths, range(self.size), strict=True))
 
     @cached_property
-    def attributes(self) -> tuple[tuple[str, bool, int], ...]:
-        """(type, writable, group number) for every flat position."""
-        out: list[tuple[str, bool, int]] = []
-        for number, (shape, rows) in enumerate(self.groups):
-            for leaf in shape.leaves:
-                out += [(leaf.type, leaf.writable, number)] * len(rows)
-        return tuple(out)
+    def attributes(self) -> tuple[tuple[str, bool], ...]:
+        """(type, writable) for every flat position."""
+        return tuple(chain.from_iterable([group.attributes for group in self.groups]))
+
+    @cached_property
+    def numbers(self) -> list[int]:
+        """Group number for every flat position."""
+        out: list[int] = []
+        for number, (first, end) in enumerate(self.bounds):
+            out += [number] * (end - first)
+        return out
 
     @cached_property
     def bounds(self) -> tuple[tuple[int, int], ...]:
         """(first, end) of the flat positions of every group."""
         out: list[tuple[int, int]] = []
         start = 0
-        for shape, rows in self.groups:
-            out.append((start, start + len(shape.leaves) * len(rows)))
+        for group in self.groups:
+            out.append((start, start + group.size))
             start = out[-1][1]
         return tuple(out)
 
     @cached_property
     def roots(self) -> frozenset[str]:
         """First segments of all paths with their dot; holds "" when there are paths that could not be cut."""
-        return frozenset(shape.template.partition(".")[0] + "." if shape.template else "" for shape, _ in self.groups)
+        templates = [group.shape.template for group in self.groups]
+        return frozenset([template.partition(".")[0] + "." if template else "" for template in templates])
 
     @cached_property
     def objects(self) -> dict[str, bool]:
         """Object path -> whether AddObject (table) or DeleteObject (row) is allowed."""
-        return {
-            render(shape.template, row) + suffix: writable
-            for shape, rows in self.groups
-            for row in rows
-            for suffix, writable in shape.objects
-        }
+        return dict(chain.from_iterable([group.objects for group in self.groups]))
 
     @property
     def size(self) -> int:
@@ -160,30 +239,80 @@ class Plan(NamedTuple):
         return list(itemgetter(*self.order)(given)) if self.order else []
 
 
-def plan(parameters: Iterable[tuple[str, str, bool]], objects: Mapping[str, bool]) -> Plan:
-    """Cut parameters (path, type, writable) and objects into groups.
+_Signature = tuple[str, tuple[str, ...], tuple[str, ...], tuple[bool, ...], tuple[tuple[str, bool], ...]]
+_SHAPES: dict[_Signature, tuple[Shape, tuple[int, ...]]] = {}
+_INTERNED: dict[Shape, Shape] = {}
+_SHAPES_LIMIT = 50_000
 
-    Every path must occur once. The result does not depend on the order given.
+
+def plan(paths: Sequence[str], types: Sequence[str], writable: Sequence[bool], objects: Mapping[str, bool]) -> Plan:
+    """Cut parameters (in columns) and objects into groups.
+
+    Every path must occur once. The result does not depend on the order given; it is found quickest when
+    the parameters of a row stand together.
     """
-    rows: dict[tuple[str, Row], tuple[list[tuple[Leaf, int]], list[tuple[str, bool]]]] = {}
-    for position, (path, type_, writable) in enumerate(parameters):
-        template, row, suffix = split(path)
-        rows.setdefault((template, row), ([], []))[0].append((Leaf(suffix, type_, writable), position))
-    for path, writable in objects.items():
-        template, row, suffix = split(path)
-        rows.setdefault((template, row), ([], []))[1].append((suffix, writable))
-    groups: dict[Shape, list[tuple[Row, list[int]]]] = {}
-    for (template, row), (members, children) in rows.items():
-        members.sort()
-        shape = Shape(template, tuple(leaf for leaf, _ in members), tuple(sorted(children)))
-        groups.setdefault(shape, []).append((row, [position for _, position in members]))
+    types, writable = tuple(types), tuple(writable)
+    cuts = [_CUTS.get(path) or _cut(path) for path in paths]
+    suffixes = tuple([suffix for _, suffix in cuts])
+    runs: dict[RowKey, list[range]] = {}
+    start = 0
+    for key, members in groupby([key for key, _ in cuts]):
+        end = start + len(list(members))
+        runs.setdefault(key, []).append(range(start, end))
+        start = end
+    children: dict[RowKey, list[tuple[str, bool]]] = {}
+    for path, may in objects.items():
+        key, suffix = _cut(path)
+        children.setdefault(key, []).append((suffix, may))
+        runs.setdefault(key, [])
+    groups: dict[Shape, list[tuple[Row, Sequence[int]]]] = {}
+    for key, spans in runs.items():
+        template, row = key
+        if len(spans) == 1:
+            span: Sequence[int] = spans[0]
+            first, end = spans[0].start, spans[0].stop
+            shape, order = _shape(
+                (template, suffixes[first:end], types[first:end], writable[first:end], tuple(children.get(key, ())))
+            )
+        else:
+            span = [position for part in spans for position in part]
+            shape, order = _shape(
+                (
+                    template, tuple([suffixes[p] for p in span]), tuple([types[p] for p in span]),
+                    tuple([writable[p] for p in span]), tuple(children.get(key, ())),
+                )
+            )  # fmt: skip
+        groups.setdefault(shape, []).append((row, [span[p] for p in order]))
     ordered: list[Group] = []
-    order: list[int] = []
+    flat: list[int] = []
     for shape in sorted(groups):
-        group = sorted(groups[shape])
-        ordered.append(Group(shape, tuple(row for row, _ in group)))
-        order += [positions[column] for column in range(len(shape.leaves)) for _, positions in group]
-    return Plan(Layout(ordered), tuple(order))
+        members_of = groups[shape]
+        if len(members_of) == 1:
+            row, positions = members_of[0]
+            ordered.append(group(shape, (row,)))
+            flat += positions
+        else:
+            members_of.sort()
+            ordered.append(group(shape, tuple([row for row, _ in members_of])))
+            flat += chain.from_iterable(zip(*[positions for _, positions in members_of], strict=True))
+    return Plan(Layout(ordered), tuple(flat))
+
+
+def _shape(signature: _Signature) -> tuple[Shape, tuple[int, ...]]:
+    """The shape of a row as a device lists it, and the order of its leaves in that list."""
+    known = _SHAPES.get(signature)
+    if known is None:
+        template, suffixes, types, writable, children = signature
+        order = tuple(sorted(range(len(suffixes)), key=suffixes.__getitem__))
+        leaves = tuple([Leaf(suffixes[p], types[p], writable[p]) for p in order])
+        shape = Shape(template, leaves, tuple(sorted(children)))
+        known = (_INTERNED.setdefault(shape, shape), order)
+        if len(suffixes) <= _GROUP_PARAMETERS:
+            if len(_SHAPES) >= _SHAPES_LIMIT:
+                _SHAPES.clear()
+                _INTERNED.clear()
+            _SHAPES[signature] = known
+    return known
 
 
 def natural(path: str) -> tuple[tuple[int, str | int], ...]:

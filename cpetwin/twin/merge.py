@@ -121,12 +121,12 @@ def add_sweep(
     ``read`` any more. Returns how many values were dropped.
     """
     layout, values = twin.document.layout, twin.document.values
-    index, attributes = layout.index, layout.attributes
+    index, attributes, numbers = layout.index, layout.attributes, layout.numbers
     missing = [end - first - values[first:end].count(None) for first, end in layout.bounds]
     for name in informed:
         position = index.get(name)
         if position is not None and values[position] is not None:
-            missing[attributes[position][2]] -= 1
+            missing[numbers[position]] -= 1
     unchanged: list[tuple[int, str, str]] = []
     dropped = 0
     for name, text, type_ in zip(*read, strict=True):
@@ -141,7 +141,7 @@ def add_sweep(
         else:
             known = values[position] if position is not None else None
         if position is not None and values[position] is not None:
-            missing[attributes[position][2]] -= 1
+            missing[numbers[position]] -= 1
         same_type = position is not None and type_ in ("", attributes[position][0])
         if overlaid is None and position is not None and known == text and same_type:
             unchanged.append((position, name, text))
@@ -152,7 +152,7 @@ def add_sweep(
             overlay.log.append((at, ref, known, text, cause))
     whole = [left <= 0 for left in missing]
     for position, name, text in unchanged:
-        group = attributes[position][2]
+        group = numbers[position]
         if whole[group]:
             overlay.ages[group] = at
         else:

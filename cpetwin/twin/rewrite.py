@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
+from operator import itemgetter, ne
 from typing import NamedTuple
 
 from ..datamodel import is_volatile
@@ -24,8 +24,12 @@ MAX_PARAMETERS = 50_000
 SLIM_CHARACTERS = 2 << 20
 """Characters that ``slim`` leaves of a document that is too large (4 bytes each at most)."""
 _PLAN_LIMIT = 256
+_MET_LIMIT = 100_000
 _PLAN_PARAMETERS = 8192
 """Larger trees are cut anew each time, so that what is remembered stays small."""
+
+_MANY = 64
+"""Changed values that fill an overlay."""
 
 _NOTHING = Observations((), (), ())
 
@@ -51,10 +55,18 @@ def rewrite(twin: Twin, report: Report | None, first: bool = False) -> Rewrite:
         if made is not None:
             return made
     elif not report.gone and _lists_everything(twin, report.names):
-        made = _snapshot(twin, report, report.names, first)
+        made = _relisted(twin, report, report.names, first) or _snapshot(twin, report, report.names, first)
         if made is not None:
             return made
     return _mixed(twin, report, first)
+
+
+def moves_much(twin: Twin, read: Observations) -> bool:
+    """Whether so many of these values differ that the overlay would be folded at once."""
+    layout, values = twin.document.layout, twin.document.values
+    index = layout.index
+    known = [values[position] if (position := index.get(name)) is not None else None for name in read.names]
+    return sum(bool(different) for different in map(ne, known, read.texts)) > _MANY
 
 
 def slim(document: Document) -> Rewrite:
@@ -174,6 +186,40 @@ def settle(
 # -- the Report lists the whole tree
 
 
+def _relisted(twin: Twin, report: Report, names: Names, first: bool) -> Rewrite | None:
+    """The document of a tree whose listing and types are those that are stored; None when anything differs."""
+    layout = twin.document.layout
+    listed = dict(zip(names.paths, names.writable, strict=True))
+    if first or len(listed) != layout.size + len(layout.objects):
+        return None
+    if list(map(listed.get, layout.paths)) != [writable for _, writable in layout.attributes]:
+        return None
+    if list(map(listed.get, layout.objects)) != list(layout.objects.values()):
+        return None
+    values, seen = _flat(twin)
+    if values is None:
+        return None
+    read = report.values or _NOTHING
+    types = [type_ for type_, _ in layout.attributes]
+    if len(read.names) == layout.size:
+        texts = dict(zip(read.names, read.texts, strict=True))
+        after: list[str | None] = list(map(texts.get, layout.paths))
+        if None in after or list(map(dict(zip(read.names, read.types, strict=True)).get, layout.paths)) != types:
+            return None
+        times: list[int] = [report.at] * len(layout.groups)
+        exceptions: dict[int, int] = {}
+    else:
+        after = list(values)
+        positions = list(map(layout.index.get, read.names))
+        for position, text, type_ in zip(positions, read.texts, read.types, strict=True):
+            if position is None or type_ not in ("", types[position]):
+                return None
+            after[position], seen[position] = text, report.at
+        times, exceptions = settle(layout, after, seen, twin)
+    history = twin.recent_changes() + _differences(layout, values, after, report)
+    return Rewrite(Document(layout, times, after, exceptions), history, 0)
+
+
 class _SnapshotPlan(NamedTuple):
     """How to make flat values from those read. ``order`` points behind the end where a parameter was not
     read; ``unread`` has the flat position and path of those. ``unlisted``: the Inform had parameters that the
@@ -194,6 +240,8 @@ class _SnapshotPlan(NamedTuple):
 
 _Key = tuple[tuple[str, ...], tuple[bool, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 _PLANS: dict[_Key, _SnapshotPlan] = {}
+_MET: set[int] = set()
+"""Hashes of listings that came once; the second time their cut is worth remembering."""
 
 
 def _lists_everything(twin: Twin, names: Names) -> bool:
@@ -248,26 +296,54 @@ def _snapshot_plan(key: _Key) -> _SnapshotPlan:
     known = _PLANS.get(key)
     if known is not None:
         return known
+    cut = _cut_snapshot(key)
+    if cut.layout.size <= _PLAN_PARAMETERS:
+        if hash(key) in _MET:
+            if len(_PLANS) >= _PLAN_LIMIT:
+                _PLANS.clear()
+            _PLANS[key] = cut
+        else:
+            if len(_MET) >= _MET_LIMIT:
+                _MET.clear()
+            _MET.add(hash(key))
+    return cut
+
+
+def _cut_snapshot(key: _Key) -> _SnapshotPlan:
     paths, writable, read_names, read_types, inform_names, inform_types = key
     listed = dict(zip(paths, writable, strict=True))
-    leaves = dict.fromkeys(inform_names, False)
-    leaves.update((path, may) for path, may in listed.items() if not path.endswith("."))
-    leaves.update((path, False) for path in read_names if path not in leaves)
-    kept = [path for path in leaves if len(path) <= MAX_NAME][:MAX_PARAMETERS]
-    objects = [path for path in listed if path.endswith(".") and len(path) <= MAX_NAME][:MAX_PARAMETERS]
+    kept = [path for path in listed if path[-1:] != "."]
+    objects = [path for path in listed if path[-1:] == "."] if len(kept) != len(listed) else []
+    if not listed.keys() >= {*read_names, *inform_names}:
+        kept = list(dict.fromkeys((*inform_names, *kept, *read_names)))
+    elif len(kept) > MAX_PARAMETERS:
+        kept = list(dict.fromkeys((*inform_names, *kept)))
+    dropped = 0
+    if (
+        len(listed) > MAX_PARAMETERS
+        or len(kept) > MAX_PARAMETERS
+        or max(map(len, (*kept, *objects)), default=0) > MAX_NAME
+    ):
+        dropped = len(kept) + len(objects)
+        kept = [path for path in kept if len(path) <= MAX_NAME][:MAX_PARAMETERS]
+        objects = [path for path in objects if len(path) <= MAX_NAME][:MAX_PARAMETERS]
+        dropped -= len(kept) + len(objects)
     types = dict(zip(inform_names, inform_types, strict=True))
-    types.update((path, type_) for path, type_ in zip(read_names, read_types, strict=True) if type_)
-    made = plan([(path, types.get(path, ""), leaves[path]) for path in kept], {path: listed[path] for path in objects})
-    read = {path: position for position, path in enumerate(read_names)}
-    order = tuple(read.get(kept[position], len(read_names)) for position in made.order)
-    unread = tuple((flat, kept[position]) for flat, position in enumerate(made.order) if kept[position] not in read)
-    dropped = len(leaves) - len(kept) + sum(path.endswith(".") for path in listed) - len(objects)
-    cut = _SnapshotPlan(made.layout, order, unread, not listed.keys() >= set(inform_names), dropped)
-    if len(kept) <= _PLAN_PARAMETERS:
-        if len(_PLANS) >= _PLAN_LIMIT:
-            _PLANS.clear()
-        _PLANS[key] = cut
-    return cut
+    types.update(zip(read_names, read_types, strict=True))
+    made = plan(
+        kept,
+        [types.get(path, "") for path in kept],
+        [listed.get(path, False) for path in kept],
+        {path: listed[path] for path in objects},
+    )
+    end = len(read_names)
+    read = dict(zip(read_names, range(end), strict=True))
+    given = [read.get(path, end) for path in kept]
+    order = tuple([given[position] for position in made.order])
+    unread: tuple[tuple[int, str], ...] = ()
+    if end in given:
+        unread = tuple([(flat, kept[p]) for flat, p in enumerate(made.order) if given[p] == end])
+    return _SnapshotPlan(made.layout, order, unread, not listed.keys() >= set(inform_names), dropped)
 
 
 # -- anything
@@ -296,7 +372,12 @@ def _mixed(twin: Twin, report: Report | None, first: bool) -> Rewrite:
         paths = paths[:MAX_PARAMETERS]
     kept = [path for path in objects if len(path) <= MAX_NAME][:MAX_PARAMETERS]
     dropped += len(objects) - len(kept)
-    made = plan([(path, entries[path][1], entries[path][2]) for path in paths], {path: objects[path] for path in kept})
+    made = plan(
+        paths,
+        [entries[path][1] for path in paths],
+        [entries[path][2] for path in paths],
+        {path: objects[path] for path in kept},
+    )
     flat = [entries[paths[position]] for position in made.order]
     values = [text for text, _, _, _ in flat]
     times, exceptions = settle(made.layout, values, [at for _, _, _, at in flat], twin)
@@ -308,7 +389,7 @@ def _entries(twin: Twin) -> dict[str, _Entry]:
     document = twin.document
     seen = document.seen(twin.overlay.ages)
     columns = zip(document.layout.paths, document.values, document.layout.attributes, seen, strict=True)
-    entries: dict[str, _Entry] = {path: (text, type_, writable, at) for path, text, (type_, writable, _), at in columns}
+    entries: dict[str, _Entry] = {path: (text, type_, writable, at) for path, text, (type_, writable), at in columns}
     for path in (*twin.changed, *twin.inform.names):
         known = twin.get(path)
         assert known is not None

@@ -91,7 +91,8 @@ class Twin:
         position = document.layout.index.get(path)
         text, type_, writable, at, source = None, "", False, 0, "document"
         if position is not None:
-            type_, writable, group = document.layout.attributes[position]
+            type_, writable = document.layout.attributes[position]
+            group = document.layout.numbers[position]
             text = document.values[position]
             at = max(document.exceptions.get(position, document.times[group]), self._overlay.ages.get(group, 0))
         change = self._changed.get(path)

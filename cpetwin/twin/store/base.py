@@ -48,7 +48,7 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What a wire room needs of a device at every contact, and nothing more. ``facts``: vendor, model, firmware, root."""
+    """What a wire room needs of a device at every contact. ``facts``: vendor, model, firmware and root."""
 
     key: int
     id: str

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from ...document import plain_shape
 from ...layout import Shape
 from ...overlay import Ref
 
@@ -31,7 +30,7 @@ MAX_INFORM_LAYOUT = 32 << 10
 _REFERENCES_IN_MEMORY = 256
 
 _encode = msgspec.msgpack.encode
-_decode_shape = msgspec.msgpack.Decoder(tuple[str, list[tuple[str, str, bool]], list[tuple[str, bool]]]).decode
+_decode_shape = msgspec.msgpack.Decoder(Shape).decode
 
 
 class InformLayout(NamedTuple):
@@ -102,7 +101,7 @@ class ShardCodebook:
         return body
 
     def _add_shape(self, number: int, body: bytes) -> Shape:
-        shape = plain_shape(_decode_shape(body))
+        shape = _decode_shape(body)
         self._shape_ids[shape], self._shapes[number] = number, shape
         return shape
 

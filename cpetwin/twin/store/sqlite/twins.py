@@ -17,7 +17,7 @@ from ...facts import landmarks
 from ...merge import SMALL_READ, add_inform, add_informed, add_sweep, add_values, unique
 from ...overlay import FOLD_BYTES, decode_overlay, encode_overlay
 from ...report import Names, Observations, Report
-from ...rewrite import rewrite, slim
+from ...rewrite import moves_much, rewrite, slim
 from ...twin import LastInform, Twin
 from ..base import Change, Committed
 from .codebook import InformLayout, ShardCodebook
@@ -133,6 +133,8 @@ class Twins:
         if report.names is not None:
             _check_names(report.names)
         self.book.load(db)
+        if values is not report.values:
+            report = msgspec.structs.replace(report, values=values)
         facts = Facts()
         inferred: dict[str, str] = {}
         duplicate = False
@@ -140,8 +142,6 @@ class Twins:
         if inform is not None:
             new, duplicate = self._announce(report, inform, hot, facts, inferred)
         if report.names is not None or report.complete or report.gone:
-            if values is not report.values:
-                report = msgspec.structs.replace(report, values=values)
             new = self._rewrite(db, key, new, report, facts)
         elif values is not None:
             new = self._read(db, key, new, report, values, facts)
@@ -215,16 +215,17 @@ class Twins:
     def _read(
         self, db: sqlite3.Connection, key: int, hot: Hot, report: Report, read: Observations, facts: Facts
     ) -> Hot:
+        twin = self._twin(db, key, hot) if len(read.names) > SMALL_READ else None
+        if twin is not None and moves_much(twin, read):
+            return self._rewrite(db, key, hot, report, facts, twin)
         overlay = decode_overlay(hot.overlay)
         layout = self.book.inform(hot.inform_layout)
         informed = {name: position for position, name in enumerate(layout.names)}
         texts = _decode_texts(hot.inform) if hot.inform else []
         outside = add_informed(overlay, read, informed, texts, report.at, report.cause, self.book.path_ref)
-        if len(outside.names) > SMALL_READ:
+        if twin is not None:
             found = [] if outside is read else [name for name in read.names if name in informed]
-            dropped = add_sweep(
-                self._twin(db, key, hot), overlay, outside, found, report.at, report.cause, self.book.path_ref
-            )
+            dropped = add_sweep(twin, overlay, outside, found, report.at, report.cause, self.book.path_ref)
         else:
             dropped = add_values(overlay, outside, report.at, report.cause, self.book.path_ref)
         _count_dropped(facts, dropped)
@@ -233,8 +234,16 @@ class Twins:
             revision=hot.revision + 1, overlay=encode_overlay(overlay), inform=_encode(texts) if texts else hot.inform
         )
 
-    def _rewrite(self, db: sqlite3.Connection, key: int, hot: Hot, report: Report | None, facts: Facts) -> Hot:
-        made = rewrite(self._twin(db, key, hot), report, not hot.discovered)
+    def _rewrite(
+        self,
+        db: sqlite3.Connection,
+        key: int,
+        hot: Hot,
+        report: Report | None,
+        facts: Facts,
+        twin: Twin | None = None,
+    ) -> Hot:
+        made = rewrite(twin or self._twin(db, key, hot), report, not hot.discovered)
         document, dropped = made.document, made.dropped
         try:
             reference, body = self.codec.encode(document)
