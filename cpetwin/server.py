@@ -12,7 +12,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from .api.app import build_app
 from .api.services import Services
 from .clock import Clock, ManualClock, SystemClock
 from .config import Settings
+from .errors import CpetwinError
 from .queue import Queue
 from .twin.store.sqlite import SqliteStore
 
@@ -47,7 +48,11 @@ TOKEN_FILE = "cli.token"
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
 NONCE_LIFETIME_MS = 5 * 60 * 1000
-SESSION_GRACE_S = 5.0
+SESSION_GRACE_S = 4.0
+"""Seconds that sessions under way get to end when the server stops, and below the readers of REST and the
+connections that are left; together less than the ten seconds that a stop may take."""
+_READER_GRACE_S = 1.0
+_CONNECTION_GRACE_S = 1.5
 _EXPIRE_EVERY_S = 2.0
 
 
@@ -74,7 +79,8 @@ async def serve(settings: Settings) -> None:
     """Run until cancelled. Prints ``ready {json}`` when every listener is up."""
     async with AsyncExitStack() as stack:
         clock: Clock = ManualClock(SystemClock().now()) if settings.clock == "manual" else SystemClock()
-        store = SqliteStore(settings.data)
+        with _opening(f"the data folder {settings.data}", "name a folder that can be written with --data"):
+            store = SqliteStore(settings.data)
         stack.push_async_callback(store.close)
         box = open_box(settings.data)
         credentials = Credentials(store, box, clock)
@@ -140,23 +146,35 @@ async def _acs(
     waking = Waking(store, credentials, Waker(), clock, counters)
     endpoint.wake = waking
     stack.push_async_callback(waking.close)
-    ports.cwmp = await listen(
-        settings.listen, settings.cwmp_port, endpoint, HttpLimits(), counters, overloaded=endpoint.overloaded
-    )
-    stack.push_async_callback(ports.cwmp.close, 2.0)
+    with _opening(f"{settings.listen} port {settings.cwmp_port} for CWMP", "give another with --cwmp-port, 0 is any"):
+        ports.cwmp = await listen(
+            settings.listen, settings.cwmp_port, endpoint, HttpLimits(), counters, overloaded=endpoint.overloaded
+        )
+    stack.push_async_callback(ports.cwmp.close, _CONNECTION_GRACE_S)
     stack.push_async_callback(endpoint.close, SESSION_GRACE_S)
     return endpoint
 
 
 async def _http(stack: AsyncExitStack, settings: Settings, services: Services) -> int:
     """REST and the page; returns the port."""
-    runner = web.AppRunner(build_app(services), access_log=None, shutdown_timeout=2.0)
+    runner = web.AppRunner(build_app(services), access_log=None, shutdown_timeout=_READER_GRACE_S)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, settings.listen, settings.http_port)
-    await site.start()
+    with _opening(f"{settings.listen} port {settings.http_port} for REST", "give another with --http-port, 0 is any"):
+        await site.start()
     port: int = runner.addresses[0][1]
     return port
+
+
+@contextmanager
+def _opening(what: str, hint: str) -> Iterator[None]:
+    """What the system refuses is said in a sentence."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise CpetwinError(f"cannot open {what}: {reason}", hint) from error
 
 
 @asynccontextmanager
