@@ -11,7 +11,7 @@ from fakes import FakeStore
 
 from cpetwin.access.passwords import Passwords, check_new
 from cpetwin.access.principal import Principal
-from cpetwin.access.roles import PERMISSIONS, ROLES
+from cpetwin.access.roles import BEFORE_OWN_PASSWORD, PERMISSIONS, ROLES
 from cpetwin.access.throttle import FREE_FAILURES, GuessThrottle, Throttled
 from cpetwin.access.tokens import LOGIN_LIFETIME, Tokens
 from cpetwin.access.users import MAX_LOGINS, Users
@@ -96,15 +96,16 @@ def test_a_failed_login_is_audited_without_what_was_typed_as_an_unknown_name(
     assert b"hunter2" not in world.store.everything()
 
 
-def test_a_one_time_password_opens_nothing_but_its_own_change(world: World, runner: asyncio.Runner) -> None:
+def test_a_one_time_password_allows_to_look_and_to_change_it(world: World, runner: asyncio.Runner) -> None:
     async def story() -> None:
         password = await world.users.add_user(BOSS, "ann", "noc")
         login = await world.users.login("ann", password)
         assert login.must_change
         principal = await world.tokens.authenticate(login.token)
-        assert principal.permissions == frozenset()
+        assert principal.permissions == ROLES["noc"] & BEFORE_OWN_PASSWORD
+        principal.require("device.read")
         with pytest.raises(Denied, match="must change"):
-            principal.require("device.read")
+            principal.require("command.queue")
         with pytest.raises(Denied):
             await world.tokens.create(principal, scopes=["device.read"])
         await world.users.passwd(principal, password, "long-enough")

@@ -239,16 +239,17 @@ def test_events_stream_and_resume(tmp_path: Path) -> None:
     in_world(tmp_path, test)
 
 
-def test_a_one_time_password_opens_nothing_but_its_change(tmp_path: Path) -> None:
+def test_a_one_time_password_allows_to_look_and_to_change_it(tmp_path: Path) -> None:
     async def test(world: World) -> None:
         _, login, _ = await world.call(
             "POST", "/api/v1/login", token=None, json={"user": "admin", "password": world.password}
         )
         token = login["token"]
-        assert login["must_change"] and (await world.call("GET", "/api/v1/devices", token=token))[0] == 403
+        assert login["must_change"] and (await world.call("GET", "/api/v1/devices", token=token))[0] == 200
+        assert (await world.call("GET", "/api/v1/enrol", token=token))[0] == 403
         body = {"old": world.password, "new": "correct horse battery"}
         assert (await world.call("POST", "/api/v1/me/password", json=body, token=token))[0] == 200
-        assert (await world.call("GET", "/api/v1/devices", token=token))[0] == 200
+        assert (await world.call("GET", "/api/v1/enrol", token=token))[0] == 200
         assert (await world.call("POST", "/api/v1/logout", token=token))[0] == 200
         assert (await world.call("GET", "/api/v1/devices", token=token))[0] == 401
 

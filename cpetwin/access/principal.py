@@ -11,8 +11,8 @@ from .roles import roles_with
 class Principal(msgspec.Struct, frozen=True):
     """An authenticated user or a part of the server.
 
-    ``permissions`` are what role and token scopes leave together; none while ``must_change`` says that a
-    one-time password has to be replaced first. ``token`` is the short id of the token used.
+    ``permissions`` are what role and token scopes leave together; only reading while ``must_change`` says that
+    a one-time password has to be replaced first. ``token`` is the short id of the token used.
     """
 
     user: str

@@ -37,6 +37,11 @@ PERMISSIONS: dict[str, str] = {
 NEVER_IMPLIED = frozenset({"secrets"})
 """Permissions that a token has only if its scopes name them (and the role has them)."""
 
+BEFORE_OWN_PASSWORD = frozenset(
+    "status.read device.read inventory.read twin.read command.read event.read store.read".split()
+)
+"""What a login with a one-time password may do until it is replaced: look, as its role allows, and act on nothing."""
+
 ROLES: dict[str, frozenset[str]] = {
     "l1": frozenset(
         "status.read device.read inventory.read twin.read command.read command.queue command.reboot".split()

@@ -33,7 +33,7 @@ from .accounts import (
 )
 from .auditing import entry
 from .principal import Principal
-from .roles import NEVER_IMPLIED, check_scopes, permissions_of
+from .roles import BEFORE_OWN_PASSWORD, NEVER_IMPLIED, check_scopes, permissions_of
 
 PREFIX = "cpt_"
 LOGIN_LIFETIME = 12 * HOUR
@@ -120,6 +120,8 @@ class Tokens:
         ``lifetime`` in ms (default 90 days). Raises Denied when the token would have permissions that the
         principal lacks, BadInput for unknown roles and scopes or a bad lifetime, NotFound for unknown users.
         """
+        if principal.must_change:
+            raise Denied(f"{principal.user} must change the one-time password first", "cpetwin user password")
         owner_name = check_name(user) if user is not None else principal.user
         if owner_name != principal.user:
             principal.require("token.admin")
@@ -239,7 +241,9 @@ class Tokens:
             raise Unauthenticated("the token is unknown or was revoked", "cpetwin login, or cpetwin token create")
         user = decode_user(owner)
         must_change = user.must_change and token.kind == "login"
-        permissions = frozenset[str]() if must_change else permissions_for(user, token)
+        permissions = permissions_for(user, token)
+        if must_change:
+            permissions &= BEFORE_OWN_PASSWORD
         principal = Principal(user.name, token.role or user.role, permissions, token.id, must_change)
         cached = _Cached(principal, user.name, token.expires, self._now(), noted)
         # Something may have been revoked while we were reading: then this answer is not kept.

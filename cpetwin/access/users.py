@@ -1,7 +1,7 @@
 """Users: who may log in, with which role and password, and what the first start makes.
 
 Every change is one ``put_records`` with its audit entry; whatever tokens it ends go in the same write.
-A one-time password opens nothing but its own change (``Principal.must_change``).
+A one-time password allows to look and to change it, nothing else (``Principal.must_change``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_LOGINS = 20
 
 
 class Login(NamedTuple):
-    """``expires`` in ms. With ``must_change`` the token may do nothing but change the password."""
+    """``expires`` in ms. With ``must_change`` the token may only read and change the password."""
 
     token: str
     user: str

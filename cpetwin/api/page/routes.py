@@ -54,14 +54,12 @@ Page = Callable[[web.Request, Principal], Awaitable[web.Response]]
 
 
 def _for_people(view: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Ask for a login first, and for a new password when the old one was for one time."""
+    """Ask for a login first."""
 
     async def handle(request: web.Request) -> web.Response:
         who = await session.principal_of(request)
         if who is None:
             raise web.HTTPSeeOther("/login?" + urlencode({"to": request.raw_path}))
-        if who.must_change:
-            raise web.HTTPSeeOther("/password")
         return await view(request, who)
 
     return handle
@@ -105,7 +103,7 @@ async def login(request: web.Request) -> web.Response:
         return render("login.html", error.status, headers, title="log in", to=to, problem=problem, user=user[:64])
     # Only an address of this server: "//elsewhere" and "/\elsewhere" lead away.
     there = to if to.startswith("/") and to[1:2] not in ("/", "\\") and to.isprintable() else "/"
-    response = web.Response(status=303, headers={"Location": "/password" if made.must_change else there})
+    response = web.Response(status=303, headers={"Location": there})
     session.keep(request, response, made.token)
     return response
 
