@@ -143,8 +143,10 @@ async def _acs(
         store, queue, credentials, authentication, clock, settings.cpe_auth, settings.reenrol, tag,  # type: ignore[arg-type]
         QuirkBook(await store.records(QUIRKS)), counters,
     )  # fmt: skip
-    waking = Waking(store, credentials, Waker(), clock, counters)
+    waker = Waker()
+    waking = Waking(store, credentials, waker, clock, counters)
     endpoint.wake = waking
+    stack.push_async_callback(waker.close)
     stack.push_async_callback(waking.close)
     with _opening(f"{settings.listen} port {settings.cwmp_port} for CWMP", "give another with --cwmp-port, 0 is any"):
         ports.cwmp = await listen(
@@ -152,6 +154,7 @@ async def _acs(
         )
     stack.push_async_callback(ports.cwmp.close, _CONNECTION_GRACE_S)
     stack.push_async_callback(endpoint.close, SESSION_GRACE_S)
+    stack.push_async_callback(ports.cwmp.stop_accepting)
     return endpoint
 
 
