@@ -42,7 +42,8 @@ class ConnectionRequests:
             return Reply("405 Method Not Allowed")
         nonce = self._nonce(device)
         user, secret = (device.management("ConnectionRequest" + name) for name in ("Username", "Password"))
-        if secret and not accepted(request.headers.get("authorization", ""), "GET", request.target, user, secret, nonce):
+        proof = request.headers.get("authorization", "")
+        if secret and not accepted(proof, "GET", request.target, user, secret, nonce):
             challenge = f'Digest realm="{REALM}", qop="auth", nonce="{nonce}", algorithm=MD5'
             return Reply("401 Unauthorized", headers=(("WWW-Authenticate", challenge),))
         if not self._accept(device):
