@@ -1,5 +1,5 @@
-"""Devices that fail in every way they know: a command ends as done and verified, or says honestly why not; none is lost,
-none happens twice, and no healthy session fails."""
+"""Devices that fail in every way they know: a command ends as done and verified, or says honestly why not; none is
+lost, none happens twice, and no healthy session fails."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from cpetwin.simulators.faults import FAULTS
 from e2e import FINAL, Fleet, Server, World, discovered, finished, queue, until
+
+from cpetwin.simulators.faults import FAULTS
 
 CODE = "Device.DeviceInfo.ProvisioningCode"
 HONEST = {"fault-9002": "failed"}
@@ -50,8 +51,8 @@ def storm(folder: Path, devices: int, interval: str, seconds: float, per_second:
     with World(folder) as world:
         server = world.serve("--cpe-auth", "off")
         fleet = world.simulate(
-            "--devices", str(devices), "--generate", "60", "--interval", interval, "--faults", "10%", "--seed", str(seed),
-            "--retry-minimum", "1s",
+            "--devices", str(devices), "--generate", "60", "--interval", interval, "--faults", "10%",
+            "--seed", str(seed), "--retry-minimum", "1s",
         )  # fmt: skip
         known = fleet.ids(devices)
         discovered(server, devices, 60)
