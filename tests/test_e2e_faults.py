@@ -3,6 +3,7 @@ lost, none happens twice, and no healthy session fails."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -58,11 +59,10 @@ def storm(folder: Path, devices: int, interval: str, seconds: float, per_second:
         discovered(server, devices, 60)
         ids: list[str] = []
         begin = len(fleet.journal())
-        sessions = server.counters()["sessions"]
-        total = int(seconds * per_second)
+        began, total = time.monotonic(), int(seconds * per_second)
         while len(ids) < total:
-            due = sessions + devices * len(ids) / total
-            until(lambda due=due: server.counters()["sessions"] >= due, "sessions", 60, server, 0.02)
+            due = began + seconds * len(ids) / total
+            until(lambda due=due: time.monotonic() >= due, "the next commands to be due", seconds, server)
             for _ in range(min(20, total - len(ids))):
                 ids.append(_queue_one(server, random, known, len(ids)))
         commands = until(lambda: _settled(server, ids), "every command to end", 120, server, 0.5)
