@@ -13,6 +13,7 @@ from twin_model import KEY, MemoryShard, Model
 
 from cpetwin.errors import BadInput
 from cpetwin.twin import DeviceEvent, Names, Observations, Report
+from cpetwin.twin import rewrite as rewrite_module
 from cpetwin.twin.document import MAX_DOCUMENT
 from cpetwin.twin.merge import MAX_NAME, SMALL_READ
 from cpetwin.twin.rewrite import MAX_PARAMETERS
@@ -110,8 +111,30 @@ def losses(draw: st.DrawFn) -> dict[str, object]:
     return {"gone": gone, "values": draw(st.none() | observations(left)), "cause": "c1"}
 
 
+@st.composite
+def repetitions(draw: st.DrawFn) -> dict[str, object]:
+    """What lists the tree as it is and reads all or some of it (see ``again``)."""
+    return {
+        "again": True,
+        "texts": draw(st.lists(TEXTS, min_size=1, max_size=50)),
+        "step": draw(st.sampled_from((1, 1, 3))),
+    }
+
+
+def again(model: Model, texts: list[str], step: int) -> dict[str, object]:
+    """The parts of a Report that finds the structure unchanged; every ``step``-th parameter is read."""
+    leaves = [path for path in model.known if path.startswith("Device.")]
+    objects = [path for path in model.objects if path.startswith("Device.")]
+    writable = [model.known[path].writable for path in leaves] + [model.objects[path] for path in objects]
+    read = leaves[::step]
+    values = Observations(read, [texts[i % len(texts)] for i in range(len(read))], [TYPES[path] for path in read])
+    return {"names": Names("Device.", [*leaves, *objects], writable), "values": values, "cause": "sweep"}
+
+
 BEFORE = st.one_of(informs(), reads())
-AFTER = st.one_of(informs(), informs(), reads(), reads(), complete_reads(), listings(), losses())
+AFTER = st.one_of(
+    informs(), informs(), reads(), reads(), repetitions(), repetitions(), complete_reads(), listings(), losses()
+)
 SEQUENCES = st.builds(
     lambda before, first, after: [*before, {**first, "discovered": True}, *after],
     st.lists(BEFORE, max_size=3),
@@ -129,6 +152,8 @@ def test_document_and_overlay_are_a_full_write(sequence: list[dict[str, object]]
     times = []
     with small_limits():
         for number, parts in enumerate(sequence):
+            if parts.get("again"):
+                parts = again(model, parts["texts"], parts["step"])  # type: ignore[arg-type]
             report = Report(device=KEY, at=1000 + 10 * number, **parts)  # type: ignore[arg-type]
             before = shard.twin().revision
             committed = shard.commit(report)
@@ -351,3 +376,46 @@ def test_only_a_sensible_interval_is_believed(shard: MemoryShard, text: str, sec
     """Seconds up to ten years; anything else leaves what was known."""
     shard.commit(Report(device=KEY, at=1, inform=columns(("Device.ManagementServer.PeriodicInformInterval", text))))
     assert shard.db.execute("SELECT interval FROM contact").fetchone() == (seconds,)
+
+
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("known_listing", [False, True])
+def test_a_tree_listed_again_is_taken_over_quickly_and_exactly(
+    shard: MemoryShard, step: int, known_listing: bool
+) -> None:
+    """The ways that need no new cut give what the model says: values, ages, types and history."""
+    model = Model()
+    paths = {path: "1" for path in PATHS if path.startswith(("Device.W", "Device.H"))}
+    first = Report(
+        device=KEY, at=10, discovered=True,
+        names=Names("Device.", [*paths, *OBJECTS], [True] * (len(paths) + len(OBJECTS))),
+        values=Observations(list(paths), list(paths.values()), [TYPES[path] for path in paths]),
+    )  # fmt: skip
+    times, ways = [], []
+    original = rewrite_module._relisted
+
+    def watched(*given: object) -> object:
+        made = original(*given)  # type: ignore[arg-type]
+        ways.append(made is not None)
+        return made
+
+    with patch.object(rewrite_module, "_relisted", watched):
+        if not known_listing:
+            rewrite_module._PLANS.clear()
+            rewrite_module._MET.clear()
+        for number in range(6):
+            at = 10 + 10 * number
+            parts = again(model, [str(number), "same", f"{number % 2}"], step) if number else {}
+            report = Report(device=KEY, at=at, **parts) if number else first  # type: ignore[arg-type]
+            shard.commit(report)
+            model.apply(report)
+            model.check(shard.twin())
+            times.append(at)
+            small = Report(device=KEY, at=at + 5, values=columns(("Device.WiFi.Radio.2.Channel", f"{number}", "int")))
+            shard.commit(small)
+            model.apply(small)
+            model.check(shard.twin())
+            times.append(at + 5)
+    model.check(shard.reopened())
+    model.check_history(shard.history(), times)
+    assert True in ways or known_listing, "the quick way was never taken"

@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+_INTERVAL = "interval"
+"""The time between contacts in seconds (TR-069 section 3.1); not a column of the device, but of its contact."""
+
 EXACT: Mapping[str, str] = {
     f"{root}.{path}": fact
     for root in ("InternetGatewayDevice", "Device")
@@ -20,6 +23,7 @@ EXACT: Mapping[str, str] = {
         ("DeviceInfo.SoftwareVersion", "firmware"),
         ("DeviceInfo.ProvisioningCode", "provisioning_code"),
         ("ManagementServer.ConnectionRequestURL", "connection_request_url"),
+        ("ManagementServer.PeriodicInformInterval", _INTERVAL),
     )
 }
 """path -> fact."""
@@ -37,11 +41,6 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"Device\.Ethernet\.Link\.1\.MACAddress", "mac"),
 )  # fmt: skip
 """(pattern of a path, fact). Empty values and the unspecified address are no fact."""
-
-INTERVAL_PATHS = frozenset(
-    f"{root}.ManagementServer.PeriodicInformInterval" for root in ("InternetGatewayDevice", "Device")
-)
-"""The interval between contacts in seconds (TR-069 section 3.1, TR-181 ManagementServer)."""
 
 _LAST_NAMES = tuple({pattern.rpartition(".")[2] for pattern, _ in PATTERNS})
 _COMPILED = tuple((re.compile(pattern), fact) for pattern, fact in PATTERNS)
@@ -62,10 +61,11 @@ def fact_of(path: str) -> str | None:
 
 
 class Landmarks(NamedTuple):
-    """Where among given parameters the facts and the Inform interval stand."""
+    """Where among given parameters the facts and the Inform interval stand, and whether no name is given twice."""
 
     facts: tuple[tuple[int, str], ...]
     interval: int | None
+    unique: bool
 
     def facts_of(self, texts: Sequence[str]) -> dict[str, str]:
         """The facts that these values give."""
@@ -85,8 +85,12 @@ def landmarks(names: tuple[str, ...]) -> Landmarks:
 
 
 def _landmarks(names: tuple[str, ...]) -> Landmarks:
-    facts = tuple((position, fact) for position, name in enumerate(names) if (fact := fact_of(name)) is not None)
-    return Landmarks(facts, next((p for p, name in enumerate(names) if name in INTERVAL_PATHS), None))
+    found = [(position, fact) for position, fact in enumerate(map(fact_of, names)) if fact is not None]
+    return Landmarks(
+        tuple([(position, fact) for position, fact in found if fact != _INTERVAL]),
+        next((position for position, fact in found if fact == _INTERVAL), None),
+        len(set(names)) == len(names),
+    )
 
 
 _remembered = lru_cache(maxsize=256)(_landmarks)

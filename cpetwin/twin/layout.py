@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import NamedTuple
@@ -95,11 +95,13 @@ class Group:
     """The rows a device has of one shape, ascending. Equal groups are mostly the same object (see ``group``), so that
     what follows from one is worked out once for all devices."""
 
-    __slots__ = ("_attributes", "_objects", "_paths", "rows", "shape")
+    __slots__ = ("_attributes", "_objects", "_paths", "rows", "shape", "size")
 
     def __init__(self, shape: Shape, rows: tuple[Row, ...]) -> None:
         self.shape = shape
         self.rows = rows
+        self.size = len(shape.leaves) * len(rows)
+        """Number of parameters."""
         self._paths: tuple[str, ...] | None = None
         self._attributes: tuple[tuple[str, bool], ...] | None = None
         self._objects: tuple[tuple[str, bool], ...] | None = None
@@ -111,11 +113,6 @@ class Group:
 
     def __hash__(self) -> int:
         return hash((self.shape, self.rows))
-
-    @property
-    def size(self) -> int:
-        """Number of parameters."""
-        return len(self.shape.leaves) * len(self.rows)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -179,6 +176,11 @@ class Layout:
         return tuple(chain.from_iterable([group.paths for group in self.groups]))
 
     @cached_property
+    def ordered(self) -> list[str]:
+        """The paths in natural order."""
+        return sorted(self.paths, key=natural)
+
+    @cached_property
     def index(self) -> dict[str, int]:
         """path -> position in the flat values."""
         return dict(zip(self.paths, range(self.size), strict=True))
@@ -208,9 +210,13 @@ class Layout:
 
     @cached_property
     def roots(self) -> frozenset[str]:
-        """First segments of all paths with their dot; holds "" when there are paths that could not be cut."""
-        templates = [group.shape.template for group in self.groups]
-        return frozenset([template.partition(".")[0] + "." if template else "" for template in templates])
+        """First segments of all parameters and objects, with their dot if they have one."""
+        out: set[str] = set()
+        for group in self.groups:
+            template, leaves, objects = group.shape.template, group.shape.leaves, group.shape.objects
+            starts = [template] if template else [leaf.suffix for leaf in leaves] + [suffix for suffix, _ in objects]
+            out.update([first + dot for first, dot, _ in (start.partition(".") for start in starts)])
+        return frozenset(out)
 
     @cached_property
     def objects(self) -> dict[str, bool]:
@@ -315,6 +321,14 @@ def _shape(signature: _Signature) -> tuple[Shape, tuple[int, ...]]:
     return known
 
 
-def natural(path: str) -> tuple[tuple[int, str | int], ...]:
-    """Sort key that puts ``Radio.2`` before ``Radio.10``."""
-    return tuple((0, int(s)) if _INSTANCE.match(s) else (1, s) for s in path.split("."))
+_NUMBER = re.compile(r"(?<=\0)(?:0|[1-9][0-9]{0,17})(?=\0|\Z)", re.ASCII)
+
+
+@lru_cache(maxsize=1 << 17)
+def natural(path: str) -> str:
+    """Sort key that puts ``Radio.2`` before ``Radio.10``, and rows before names."""
+    return _NUMBER.sub(_padded, path.replace(".", "\0"))
+
+
+def _padded(number: re.Match[str]) -> str:
+    return number[0].zfill(18)

@@ -22,8 +22,6 @@ MAX_NAME = 1024
 
 def unique(read: Observations) -> Observations:
     """The same columns with every name once; of a name given twice the last value counts."""
-    if len(set(read.names)) == len(read.names):
-        return read
     last = {name: (text, type_) for name, text, type_ in zip(*read, strict=True)}
     return Observations(list(last), [text for text, _ in last.values()], [type_ for _, type_ in last.values()])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import compress
 from operator import itemgetter, ne
 from typing import NamedTuple
 
@@ -55,7 +56,10 @@ def rewrite(twin: Twin, report: Report | None, first: bool = False) -> Rewrite:
         if made is not None:
             return made
     elif not report.gone and _lists_everything(twin, report.names):
-        made = _relisted(twin, report, report.names, first) or _snapshot(twin, report, report.names, first)
+        key = _key(twin, report, report.names)
+        cut = _PLANS.get(key)
+        made = _relisted(twin, report, report.names, first) if cut is None else None
+        made = made or _snapshot(twin, report, cut or _snapshot_plan(key), first)
         if made is not None:
             return made
     return _mixed(twin, report, first)
@@ -64,9 +68,8 @@ def rewrite(twin: Twin, report: Report | None, first: bool = False) -> Rewrite:
 def moves_much(twin: Twin, read: Observations) -> bool:
     """Whether so many of these values differ that the overlay would be folded at once."""
     layout, values = twin.document.layout, twin.document.values
-    index = layout.index
-    known = [values[position] if (position := index.get(name)) is not None else None for name in read.names]
-    return sum(bool(different) for different in map(ne, known, read.texts)) > _MANY
+    now = list(map(dict(zip(layout.paths, values, strict=True)).get, read.names))
+    return list(map(ne, now, read.texts)).count(True) > _MANY
 
 
 def slim(document: Document) -> Rewrite:
@@ -99,22 +102,37 @@ def _in_place(twin: Twin, report: Report | None) -> Rewrite | None:
         if report.gone:
             return None
         names, texts, types = report.values or _NOTHING
-        positions = [index.get(name) for name in names]
+        positions = list(map(index.get, names))
         if report.complete:
             read, known_by_inform = set(names), set(twin.inform.names)
             below = (path for path in layout.paths if path.startswith(report.complete))
             if any(path not in read and path not in known_by_inform for path in below):
                 return None
         before = list(values)
-        for position, text, type_ in zip(positions, texts, types, strict=True):
-            if position is None or type_ not in ("", attributes[position][0]):
-                return None
-            values[position] = text
-            seen[position] = report.at
+        if not _put(positions, texts, types, attributes, report.at, values, seen):
+            return None
         changes = _differences(layout, before, values, report)
     history = twin.recent_changes() + changes
     times, exceptions = settle(layout, values, seen, twin)
     return Rewrite(Document(layout, times, values, exceptions), history, 0)
+
+
+def _put(
+    positions: Sequence[int | None],
+    texts: Sequence[str],
+    types: Sequence[str],
+    attributes: Sequence[tuple[str, bool]],
+    at: int,
+    values: list[str | None],
+    seen: list[int],
+) -> bool:
+    """Write values that were read over flat ones; False when the document lacks one of them, or has another type."""
+    for position, text, type_ in zip(positions, texts, types, strict=True):
+        if position is None or (type_ != attributes[position][0] and type_):
+            return False
+        values[position] = text
+        seen[position] = at
+    return True
 
 
 def _flat(twin: Twin) -> tuple[list[str | None] | None, list[int]]:
@@ -147,9 +165,9 @@ def _differences(
         return []
     paths = layout.paths
     return [
-        Change(report.at, paths[position], old, new, report.cause)
-        for position, (old, new) in enumerate(zip(before, after, strict=True))
-        if old != new and not is_volatile(paths[position])
+        Change(report.at, paths[position], before[position], after[position], report.cause)
+        for position in compress(range(len(paths)), map(ne, before, after))
+        if not is_volatile(paths[position])
     ]
 
 
@@ -189,9 +207,9 @@ def settle(
 def _relisted(twin: Twin, report: Report, names: Names, first: bool) -> Rewrite | None:
     """The document of a tree whose listing and types are those that are stored; None when anything differs."""
     layout = twin.document.layout
-    listed = dict(zip(names.paths, names.writable, strict=True))
-    if first or len(listed) != layout.size + len(layout.objects):
+    if first or not layout.groups or len(names.paths) != layout.size + len(layout.objects):
         return None
+    listed = dict(zip(names.paths, names.writable, strict=True))
     if list(map(listed.get, layout.paths)) != [writable for _, writable in layout.attributes]:
         return None
     if list(map(listed.get, layout.objects)) != list(layout.objects.values()):
@@ -211,10 +229,8 @@ def _relisted(twin: Twin, report: Report, names: Names, first: bool) -> Rewrite 
     else:
         after = list(values)
         positions = list(map(layout.index.get, read.names))
-        for position, text, type_ in zip(positions, read.texts, read.types, strict=True):
-            if position is None or type_ not in ("", types[position]):
-                return None
-            after[position], seen[position] = text, report.at
+        if not _put(positions, read.texts, read.types, layout.attributes, report.at, after, seen):
+            return None
         times, exceptions = settle(layout, after, seen, twin)
     history = twin.recent_changes() + _differences(layout, values, after, report)
     return Rewrite(Document(layout, times, after, exceptions), history, 0)
@@ -254,17 +270,20 @@ def _lists_everything(twin: Twin, names: Names) -> bool:
     return all(path.startswith(under) for path in (*twin.changed, *twin.inform.names))
 
 
-def _snapshot(twin: Twin, report: Report, names: Names, first: bool) -> Rewrite | None:
+def _key(twin: Twin, report: Report, names: Names) -> _Key:
+    """All that the cut of a listing depends on."""
+    read = report.values or _NOTHING
+    return (
+        tuple(names.paths), tuple(names.writable), tuple(read.names), tuple(read.types),
+        twin.inform.names, twin.inform.types,
+    )  # fmt: skip
+
+
+def _snapshot(twin: Twin, report: Report, cut: _SnapshotPlan, first: bool) -> Rewrite | None:
     """The document of a tree that was listed whole; None when a known type or writability must be carried over."""
-    read, inform = report.values or _NOTHING, twin.inform
+    read = report.values or _NOTHING
     if "" in read.types:
         return None
-    cut = _snapshot_plan(
-        (
-            tuple(names.paths), tuple(names.writable), tuple(read.names), tuple(read.types),
-            tuple(inform.names), tuple(inform.types),
-        )
-    )  # fmt: skip
     if cut.unlisted and twin.document.layout.groups:
         return None
     layout = cut.layout
@@ -292,10 +311,7 @@ def _snapshot(twin: Twin, report: Report, names: Names, first: bool) -> Rewrite 
 
 
 def _snapshot_plan(key: _Key) -> _SnapshotPlan:
-    """Devices of one model and state ask for the same cut; the last ones are remembered."""
-    known = _PLANS.get(key)
-    if known is not None:
-        return known
+    """Cut a listing. Devices of one model and state ask for the same; what came twice is remembered."""
     cut = _cut_snapshot(key)
     if cut.layout.size <= _PLAN_PARAMETERS:
         if hash(key) in _MET:

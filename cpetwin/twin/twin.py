@@ -14,8 +14,8 @@ from .store.base import Change, Parameter
 class LastInform(NamedTuple):
     """The parameters of the last Inform and when it came (ms). They are newer than document and overlay."""
 
-    names: Sequence[str] = ()
-    types: Sequence[str] = ()
+    names: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
     texts: Sequence[str] = ()
     at: int = 0
 
@@ -83,7 +83,9 @@ class Twin:
 
     def paths(self) -> list[str]:
         """Every known parameter path in natural order."""
-        return sorted({*self._document.layout.paths, *self._changed, *self._informed}, key=natural)
+        layout = self._document.layout
+        others = {path for path in (*self._changed, *self._informed) if path not in layout.index}
+        return sorted([*layout.ordered, *others], key=natural) if others else list(layout.ordered)
 
     def get(self, path: str) -> Parameter | None:
         """One parameter, or None when the device is not known to have it."""
@@ -110,8 +112,25 @@ class Twin:
 
     def parameters(self, under: str = "") -> list[Parameter]:
         """All parameters whose path begins with ``under``, in natural order."""
-        found = (self.get(path) for path in self.paths() if path.startswith(under))
-        return [parameter for parameter in found if parameter is not None]
+        document = self._document
+        columns = zip(
+            document.layout.paths,
+            document.values,
+            document.layout.attributes,
+            document.seen(self._overlay.ages),
+            strict=True,
+        )
+        found = {
+            path: Parameter(path, text, type_, writable, at if text is not None else 0, "document")
+            for path, text, (type_, writable), at in columns
+            if path.startswith(under)
+        }
+        for path in (*self._changed, *self._informed):
+            if path.startswith(under) and (parameter := self.get(path)) is not None:
+                found[path] = parameter
+        if len(found) < len(document.values) // 2:
+            return [found[path] for path in sorted(found, key=natural)]
+        return [found[path] for path in self.paths() if path in found]
 
     def objects(self, under: str = "") -> dict[str, bool]:
         """Object path -> whether AddObject (a table) or DeleteObject (a row) is allowed."""

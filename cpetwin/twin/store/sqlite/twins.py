@@ -16,7 +16,7 @@ from ...document import Document, DocumentCodec, DocumentTooLarge
 from ...facts import landmarks
 from ...merge import SMALL_READ, add_inform, add_informed, add_sweep, add_values, unique
 from ...overlay import FOLD_BYTES, decode_overlay, encode_overlay
-from ...report import Names, Observations, Report
+from ...report import Observations, Report
 from ...rewrite import moves_much, rewrite, slim
 from ...twin import LastInform, Twin
 from ..base import Change, Committed
@@ -128,13 +128,17 @@ class Twins:
                 f"session {report.epoch} of the device was replaced by session {hot.epoch}",
                 "only the newest session of a device may report",
             )
-        inform = _checked(report.inform)
-        values = _checked(report.values)
-        if report.names is not None:
-            _check_names(report.names)
+        _check_columns(report)
+        inform, values, marks = report.inform, report.values, None
+        if inform is not None and len(set(inform.names)) != len(inform.names):
+            inform = unique(inform)
+        if values is not None:
+            marks = landmarks(tuple(values.names))
+            if not marks.unique:
+                values = unique(values)
+                marks = landmarks(tuple(values.names))
+                report = msgspec.structs.replace(report, values=values)
         self.book.load(db)
-        if values is not report.values:
-            report = msgspec.structs.replace(report, values=values)
         facts = Facts()
         inferred: dict[str, str] = {}
         duplicate = False
@@ -145,8 +149,7 @@ class Twins:
             new = self._rewrite(db, key, new, report, facts)
         elif values is not None:
             new = self._read(db, key, new, report, values, facts)
-        if values is not None:
-            marks = landmarks(tuple(values.names))
+        if values is not None and marks is not None:
             inferred |= marks.facts_of(values.texts)
             new = new._replace(interval=marks.interval_of(values.texts, new.interval))
         if len(new.overlay) > FOLD_BYTES:
@@ -313,17 +316,12 @@ class Twins:
             )
 
 
-def _checked(read: Observations | None) -> Observations | None:
-    """Columns of equal length with every name once. Raises BadInput."""
-    if read is None:
-        return None
-    if not len(read.names) == len(read.texts) == len(read.types):
-        raise BadInput("names, texts and types of observations differ in number")
-    return unique(read)
-
-
-def _check_names(names: Names) -> None:
-    if len(names.paths) != len(names.writable):
+def _check_columns(report: Report) -> None:
+    """Raises BadInput when columns that belong together differ in length."""
+    for read in (report.inform, report.values):
+        if read is not None and not len(read.names) == len(read.texts) == len(read.types):
+            raise BadInput("names, texts and types of observations differ in number")
+    if report.names is not None and len(report.names.paths) != len(report.names.writable):
         raise BadInput("paths and writability of names differ in number")
 
 
