@@ -145,7 +145,7 @@ async def _acs(
     )  # fmt: skip
     waker = Waker()
     waking = Waking(store, credentials, waker, clock, counters)
-    endpoint.wake = waking
+    endpoint.wake, endpoint.wake_again = waking, waking.again
     stack.push_async_callback(waker.close)
     stack.push_async_callback(waking.close)
     with _opening(f"{settings.listen} port {settings.cwmp_port} for CWMP", "give another with --cwmp-port, 0 is any"):

@@ -113,3 +113,16 @@ def test_a_small_storm(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_two_thousand_devices_for_two_minutes(tmp_path: Path) -> None:
     storm(tmp_path, 2000, "15s", 120, 10, Random().randrange(10**6))
+
+
+@pytest.mark.long
+def test_a_device_that_vanishes_after_it_was_woken_is_woken_again(tmp_path: Path) -> None:
+    """It calls by itself once an hour only; its session falls silent, and the change is still made within a minute."""
+    with World(tmp_path) as world:
+        server = world.serve("--cpe-auth", "off")
+        fleet = world.simulate("--devices", "1", "--generate", "60", "--interval", "1h")
+        (device,) = fleet.ids(1)
+        discovered(server, 1)
+        fleet.fault(device, "drop-inform")
+        ended = finished(server, queue(server, device, "set", {"values": {CODE: "x"}}), 60)
+        assert (ended["state"], ended["verified"]) == ("done", True)

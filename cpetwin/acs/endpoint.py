@@ -77,6 +77,8 @@ class Endpoint:
         queue.on_queued.append(self._poke)
         self.wake: Callable[[int, Command], None] | None = None
         """Called when a command was queued for a device that is not in a session."""
+        self.wake_again: Callable[[int], None] | None = None
+        """Called when a device fell silent in a session: what it was woken for may not have happened."""
 
     # -- Handler
     def overloaded(self) -> bool:
@@ -345,7 +347,10 @@ class Endpoint:
         self._lag = now - expected
         self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep, now + _SWEEP_S)
         for entry in self.sessions.silent(now):
+            lost = entry.session.open
             self._end(entry, "timed-out")
+            if lost and self.wake_again is not None:
+                self.wake_again(entry.device)
 
     def _poke(self, device: int, command: Command) -> None:
         """Something was queued: a session under way takes it, otherwise the device is woken."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Coroutine
+from typing import Any
 
 from ..access.credentials import Credentials
 from ..clock import Clock
 from ..errors import CpetwinError
 from ..queue import Command
+from ..queue.codec import masked_command
 from ..twin.report import CommandUpdate
 from ..twin.store.base import Store
 from .wake import Waker
@@ -18,6 +21,8 @@ log = logging.getLogger("cpetwin.acs.wake")
 
 BUSY_S = (1.0, 4.0, 15.0)
 """Seconds after which a device that was busy is asked again: its session may have ended without taking the command."""
+MAX_AGAIN = 3
+"""A device that falls silent in its session is woken again at most so often, until something new is queued for it."""
 MAX_WAITING = 10_000
 """Devices whose wake-up may be under way at one time; further ones wait for their next contact."""
 
@@ -34,15 +39,34 @@ class Waking:
         self._clock = clock
         self._counters = counters
         self._tasks: set[asyncio.Task[None]] = set()
+        self._again: Counter[int] = Counter()
 
     def __call__(self, device: int, command: Command) -> None:
         """Start a wake-up in the background."""
-        if command.when != "now":
-            return
+        if command.when == "now":
+            self._again.pop(device, None)
+            self._start(self._wake(device))
+
+    def again(self, device: int) -> None:
+        """The device fell silent in a session: wake it for what is still queued and was to happen now."""
+        if self._again[device] < MAX_AGAIN:
+            if len(self._again) > MAX_WAITING:
+                self._again.clear()
+            self._again[device] += 1
+            self._start(self._wake_for_rest(device))
+
+    async def _wake_for_rest(self, key: int) -> None:
+        now = self._clock.now()
+        queued = await self._store.commands(key, ("queued",))
+        if any(masked_command(command.body).when == "now" and command.not_before <= now for command in queued):
+            await self._wake(key)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         if len(self._tasks) >= MAX_WAITING:
+            work.close()
             self._counters["wake.too-many"] += 1
             return
-        task = asyncio.get_running_loop().create_task(self._wake(device))
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
