@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from scripted_cpe import NS, ROOT, ScriptedCpe
+
 from cpetwin.access.secrets import SecretBox
 from cpetwin.acs.codec import Message, messages, parse
 from cpetwin.acs.contact import Contact
@@ -17,8 +19,6 @@ from cpetwin.queue import Command, Queue
 from cpetwin.twin import DeviceId
 from cpetwin.twin.store.base import ACTIVE_STATES
 from cpetwin.twin.store.sqlite import SqliteStore
-
-from scripted_cpe import NS, ROOT, ScriptedCpe
 
 EMPTY = Message(name="empty", body=messages.NO_ARGUMENTS)
 
@@ -129,7 +129,7 @@ def test_first_contact_reads_the_whole_tree(world):
 
 
 def test_batches_shrink_to_what_the_device_bears_and_are_remembered(world):
-    """A device that refuses more than three values at once is still read whole; the next one of the model starts there."""
+    """A device that refuses more than three values at once is still read whole, and its model is remembered."""
 
     async def test(w: World) -> None:
         w.cpe.max_values = 3
