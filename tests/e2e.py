@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -254,6 +255,13 @@ class World:
             capture_output=True, text=True, timeout=limit_s,
         )  # fmt: skip
         return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+def seed() -> int:
+    """A random seed, printed with a failure; E2E_SEED repeats one."""
+    chosen = int(os.environ.get("E2E_SEED") or Random().randrange(10**6))
+    print(f"E2E_SEED={chosen}")
+    return chosen
 
 
 def queue(server: Server, device: str, kind: str, args: dict[str, object], **more: object) -> str:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from e2e import FINAL, Fleet, Server, World, discovered, finished, queue, until
+from e2e import FINAL, Fleet, Server, World, discovered, finished, queue, seed, until
 
 from cpetwin.simulators.faults import FAULTS
 
@@ -45,15 +45,14 @@ def test_every_kind_of_fault_against_a_change(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
-def storm(folder: Path, devices: int, interval: str, seconds: float, per_second: int, seed: int) -> None:
+def storm(folder: Path, devices: int, interval: str, seconds: float, per_second: int, number: int) -> None:
     """A fleet in which every tenth session breaks, and commands all the while."""
-    print(f"seed {seed}")
-    random = Random(seed)
+    random = Random(number)
     with World(folder) as world:
         server = world.serve("--cpe-auth", "off")
         fleet = world.simulate(
             "--devices", str(devices), "--generate", "60", "--interval", interval, "--faults", "10%",
-            "--seed", str(seed), "--retry-minimum", "1s",
+            "--seed", str(number), "--retry-minimum", "1s",
         )  # fmt: skip
         known = fleet.ids(devices)
         discovered(server, devices, 60)
@@ -107,12 +106,12 @@ def _check(commands: dict[str, dict[str, Any]], fleet: Fleet) -> None:
 
 def test_a_small_storm(tmp_path: Path) -> None:
     """100 devices that call every two seconds, every tenth session broken."""
-    storm(tmp_path, 100, "2s", 8, 20, Random().randrange(10**6))
+    storm(tmp_path, 100, "2s", 8, 20, seed())
 
 
 @pytest.mark.long
 def test_two_thousand_devices_for_two_minutes(tmp_path: Path) -> None:
-    storm(tmp_path, 2000, "15s", 120, 10, Random().randrange(10**6))
+    storm(tmp_path, 2000, "15s", 120, 10, seed())
 
 
 @pytest.mark.long

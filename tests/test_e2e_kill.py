@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from e2e import FINAL, Fleet, Server, World, discovered, until
+from e2e import FINAL, Fleet, Server, World, discovered, finished, queue, seed, until
 
 ROOT = "InternetGatewayDevice."
 CODE = ROOT + "DeviceInfo.ProvisioningCode"
@@ -95,13 +95,12 @@ def executions(fleet: Fleet) -> dict[str, Counter[str]]:
     return found
 
 
-def run(folder: Path, seed: int, waves: int, *fleet_options: str, auth: str = "off") -> None:
+def run(folder: Path, number: int, waves: int, *fleet_options: str, auth: str = "off") -> None:
     """Queue in waves; after each the server is killed when the devices have executed a random number of RPCs more."""
-    print(f"seed {seed}")
     with World(folder) as world:
-        game = Round(world, seed, ("--cpe-auth", auth))
+        game = Round(world, number, ("--cpe-auth", auth))
         fleet = world.simulate(
-            "--devices", str(DEVICES), "--generate", "60", "--root", "tr098", "--interval", "1s", "--seed", str(seed),
+            "--devices", str(DEVICES), "--generate", "60", "--root", "tr098", "--interval", "1s", "--seed", str(number),
             *fleet_options,
         )  # fmt: skip
         devices = fleet.ids(DEVICES)
@@ -148,7 +147,7 @@ def check(game: Round, fleet: Fleet, commands: dict[str, dict[str, Any]], last_s
 
 
 def test_a_server_that_is_killed_again_and_again_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    run(tmp_path, seed=Random().randrange(10**6), waves=2)
+    run(tmp_path, seed(), waves=2)
 
 
 @pytest.mark.long
@@ -156,4 +155,31 @@ def test_a_server_that_is_killed_again_and_again_loses_and_repeats_nothing(tmp_p
 @pytest.mark.parametrize("auth", ["off", "required"])
 def test_many_kills(tmp_path: Path, faults: str, auth: str) -> None:
     """Ten waves with two kills each, also with authentication and with devices that fail in every way they know."""
-    run(tmp_path, Random().randrange(10**6), 10, "--faults", faults, auth=auth)
+    run(tmp_path, seed(), 10, "--faults", faults, auth=auth)
+
+
+def test_a_server_that_is_killed_while_it_gives_out_credentials_locks_nobody_out(tmp_path: Path) -> None:
+    """Twenty new devices enrol while the server dies twice: each ends with a credential of its own that works, and
+    with its whole tree read."""
+    random = Random(seed())
+    with World(tmp_path) as world:
+        server = world.serve()
+        fleet = world.simulate("--devices", "20", "--generate", "60", "--root", "tr098", "--interval", "1s")
+        for goal in sorted(random.randrange(1, 60) for _ in range(2)):
+            until(lambda goal=goal: fleet.lines_in_journal() >= goal, f"{goal} RPCs", alive=fleet)
+            server.kill()
+            server = world.serve()
+        devices = fleet.ids(20)
+        discovered(server, 20)
+        ids = [queue(server, device, "set", {"values": {CODE: "mine"}}) for device in devices]
+        for device, id in zip(devices, ids, strict=True):
+            assert finished(server, id)["verified"] is True
+            shown = server.api("GET", f"devices/{device}")
+            assert shown["state"] == "active" and fleet.state(device)["parameters"][CODE]["value"] == "mine"
+        counters = server.counters()
+        assert not [name for name in counters if name.startswith(("refused.wrong", "refused.refused"))], counters
+        summary = fleet.summary()
+        broken = [
+            reason for reason in summary["failures"] if not reason.startswith(("cannot connect", "connection lost"))
+        ]
+        assert not broken, summary
