@@ -95,12 +95,12 @@ def executions(fleet: Fleet) -> dict[str, Counter[str]]:
     return found
 
 
-def run(folder: Path, number: int, waves: int, *fleet_options: str, auth: str = "off") -> None:
+def run(folder: Path, chosen: int, waves: int, *fleet_options: str, auth: str = "off") -> None:
     """Queue in waves; after each the server is killed when the devices have executed a random number of RPCs more."""
     with World(folder) as world:
-        game = Round(world, number, ("--cpe-auth", auth))
+        game = Round(world, chosen, ("--cpe-auth", auth))
         fleet = world.simulate(
-            "--devices", str(DEVICES), "--generate", "60", "--root", "tr098", "--interval", "1s", "--seed", str(number),
+            "--devices", str(DEVICES), "--generate", "60", "--root", "tr098", "--interval", "1s", "--seed", str(chosen),
             *fleet_options,
         )  # fmt: skip
         devices = fleet.ids(DEVICES)
