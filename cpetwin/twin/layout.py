@@ -169,6 +169,8 @@ class Layout:
 
     def __init__(self, groups: Sequence[Group]) -> None:
         self.groups = tuple(groups)
+        self.size = sum([group.size for group in self.groups])
+        """Number of parameters."""
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
@@ -222,11 +224,6 @@ class Layout:
     def objects(self) -> dict[str, bool]:
         """Object path -> whether AddObject (table) or DeleteObject (row) is allowed."""
         return dict(chain.from_iterable([group.objects for group in self.groups]))
-
-    @property
-    def size(self) -> int:
-        """Number of parameters."""
-        return self.bounds[-1][1] if self.groups else 0
 
 
 EMPTY = Layout(())

@@ -30,7 +30,7 @@ _PLAN_PARAMETERS = 8192
 """Larger trees are cut anew each time, so that what is remembered stays small."""
 
 _MANY = 64
-"""Changed values that fill an overlay."""
+"""Changed values, or ages of groups, that fill an overlay."""
 
 _NOTHING = Observations((), (), ())
 
@@ -66,8 +66,10 @@ def rewrite(twin: Twin, report: Report | None, first: bool = False) -> Rewrite:
 
 
 def moves_much(twin: Twin, read: Observations) -> bool:
-    """Whether so many of these values differ that the overlay would be folded at once."""
+    """Whether these values would fill the overlay, with what changed or with ages, so that it is folded at once."""
     layout, values = twin.document.layout, twin.document.values
+    if len(layout.groups) > _MANY and len(read.names) > layout.size // 2:
+        return True
     now = list(map(dict(zip(layout.paths, values, strict=True)).get, read.names))
     return list(map(ne, now, read.texts)).count(True) > _MANY
 
