@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ..base import FACTS, INVENTORY
 
-VERSION = 1
+VERSION = 2
 
 _COLUMNS = ",\n  ".join(f"{name} TEXT NOT NULL DEFAULT ''" for name in (*FACTS, *INVENTORY))
 
