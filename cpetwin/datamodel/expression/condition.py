@@ -1,7 +1,8 @@
 """Conditions on one twin: ``PATH == VALUE`` joined by ``&&``.
 
 VALUE is a string in double quotes (with ``\\"`` and ``\\\\``) or a bare word such as ``6`` or ``true``.
-A missing value makes a comparison false. The whole expression language of the fleet grows here.
+A missing value makes a comparison false. This is the small form that stored commands carry on native paths;
+``Expression`` is the whole language.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..errors import BadInput
-from .path import Path
-from .value import Value, same_value
+from ...errors import BadInput
+from ..path import Path
+from ..value import Value, same_value
 
 MAX_EXPRESSION = 4096
 """Longest expression in characters."""
