@@ -46,7 +46,7 @@ class World:
         message = self.cpe.inform()
         inform = message.body
         key = parameter_key(inform.parameters.names, inform.parameters.texts)
-        contact = Contact(device, inform, ROOT, self.clock, "tag", self.quirks.of("m"), self.queue.decode, "m", key)
+        contact = Contact(device, ROOT, self.clock, "tag", self.quirks.of("m"), self.queue.decode, "m", key)
         self.session = Session(contact, message, {"root": ROOT}, renew, True)
         reply = await self.drive(self.session.handle(message))
         assert parse(reply.body).name == "InformResponse"

@@ -10,7 +10,6 @@ from ..queue.command import RETRIED, Command
 from ..twin.report import CommandUpdate, Report
 from ..twin.store.base import Known, StoredCommand
 from .codec import messages
-from .effects import NewCredentials
 from .quirks import Quirks
 
 
@@ -20,7 +19,6 @@ class Contact:
     def __init__(
         self,
         device: Known,
-        inform: messages.Inform,
         root: str,
         clock: Clock,
         tag: str,
@@ -30,7 +28,6 @@ class Contact:
         parameter_key: str | None,
     ) -> None:
         self.device = device
-        self.inform = inform
         self.root = root
         self.quirks = quirks
         self.decode = decode
@@ -40,7 +37,6 @@ class Contact:
         self.epoch = 0
         self.ending = False
         """Set by a job after which the device must be let go (Reboot, FactoryReset)."""
-        self.credentials: NewCredentials | None = None
         self._clock = clock
         self._tag = tag
 

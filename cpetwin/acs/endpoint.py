@@ -225,7 +225,7 @@ class Endpoint:
         root = next((r for r in map(root_of, names) if r is not None), device.facts.get("root") or "Device.")
         model = model_key(device.oui, device.product_class, device.facts.get("firmware", ""))
         contact = Contact(
-            device, inform, root, self._clock, self._tag, self._quirks.of(model), self._queue.decode, model,
+            device, root, self._clock, self._tag, self._quirks.of(model), self._queue.decode, model,
             parameter_key(names, inform.parameters.texts),
         )  # fmt: skip
         facts = {"ip": request.peer[0], "auth": admission.mark, "root": root}

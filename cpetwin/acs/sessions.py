@@ -81,6 +81,7 @@ class Sessions:
         """The connection is gone; the session lives on by its cookie."""
         bound = self._by_connection.get(connection)
         if bound is not None and (entry is None or bound is entry):
+            bound.connection = None
             del self._by_connection[connection]
 
     def rebind(self, entry: Entry, connection: Hashable) -> None:
