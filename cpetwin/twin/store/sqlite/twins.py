@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from typing import NamedTuple
 from zlib import crc32
 
@@ -15,7 +16,7 @@ from ....errors import BadInput, NotFound, Stale
 from ...document import Document, DocumentCodec, DocumentTooLarge
 from ...facts import landmarks
 from ...merge import SMALL_READ, add_inform, add_informed, add_sweep, add_values, unique
-from ...overlay import FOLD_BYTES, decode_overlay, encode_overlay
+from ...overlay import FOLD_BYTES, UNKNOWN, LogEntry, decode_overlay, encode_overlay
 from ...report import Observations, Report
 from ...rewrite import moves_much, rewrite, slim
 from ...twin import LastInform, Twin
@@ -153,7 +154,7 @@ class Twins:
             inferred |= marks.facts_of(values.texts)
             new = new._replace(interval=marks.interval_of(values.texts, new.interval))
         if len(new.overlay) > FOLD_BYTES:
-            new = self._rewrite(db, key, new, None, facts)
+            new = self._fold(db, key, new, facts)
         if report.discovered and not hot.discovered:
             new = new._replace(discovered=report.at)
         if report.sweep_due is not None:
@@ -237,6 +238,24 @@ class Twins:
             revision=hot.revision + 1, overlay=encode_overlay(overlay), inform=_encode(texts) if texts else hot.inform
         )
 
+    def _fold(self, db: sqlite3.Connection, key: int, hot: Hot, facts: Facts) -> Hot:
+        """Make an overlay small. Changes whose old values are known need no document to become history."""
+        overlay = decode_overlay(hot.overlay)
+        if overlay.log and all(old != UNKNOWN for _, _, old, _, _ in overlay.log):
+            self._pack(db, key, overlay.log)
+            overlay.log.clear()
+            kept = encode_overlay(overlay)
+            if len(kept) <= FOLD_BYTES // 2:
+                return hot._replace(overlay=kept)
+            hot = hot._replace(overlay=kept)
+        return self._rewrite(db, key, hot, None, facts)
+
+    def _pack(self, db: sqlite3.Connection, key: int, changes: Sequence[LogEntry]) -> None:
+        db.execute(
+            "INSERT INTO history(device, until, changes) VALUES (?, ?, ?)",
+            (key, changes[-1][0], _compress(_encode(changes))),
+        )
+
     def _rewrite(
         self,
         db: sqlite3.Connection,
@@ -261,11 +280,7 @@ class Twins:
             (key, reference, body),
         )
         if made.history:
-            packed: _Changes = [(c.at, self.book.path_ref(c.path), c.old, c.new, c.cause) for c in made.history]
-            db.execute(
-                "INSERT INTO history(device, until, changes) VALUES (?, ?, ?)",
-                (key, made.history[-1].at, _compress(_encode(packed))),
-            )
+            self._pack(db, key, [(c.at, self.book.path_ref(c.path), c.old, c.new, c.cause) for c in made.history])
         new = hot._replace(overlay=b"")
         if report is None:
             return new
