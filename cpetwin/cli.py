@@ -33,6 +33,7 @@ NOUNS: dict[str, str] = {
     "user": "add and list users, roles, passwords",
     "token": "create and revoke tokens for programs",
     "login": "log in and store the login for --as",
+    "datamodel": "what the data models say about a path; compile them (no server needed)",
     "inspect": "decode captured messages as the server would (no server needed)",
     "store": "figures and soundness of a data folder (no server needed)",
     "simulate": "a fleet of simulated gateways",

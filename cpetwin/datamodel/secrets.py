@@ -1,7 +1,7 @@
 """Which parameters are secret: hidden or secured ones are shown nowhere and never logged.
 
-The data model marks them hidden (TR-181, ``hidden="true"`` and ``secured="true"``); a device's own
-vendor parameters are recognised by their last name.
+The schema decides where it knows the path (TR-106 ``hidden``, ``secured``). The last name decides for vendor
+parameters, and for standard ones too: a model that forgot to hide a password does not unhide it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,24 @@ from functools import lru_cache
 MASK = "***"
 
 _SECRET_LEAF = re.compile(
-    r"(Password|Passphrase|PassPhrase|PreSharedKey|Psk|PSK|Secret|SharedKey|PrivateKey|"
-    r"KeyPassphrase|SAEPassphrase|WEPKey|WepKey|AuthKey|EncryptionKey|PIN)\Z"
+    r"(Password|Passwd|PassWord|password|Pwd|Passphrase|PassPhrase|Passkey|PassKey|PreSharedKey|Psk|PSK|PSKKey|Secret|"
+    r"SharedKey|PrivateKey|KeyPassphrase|SAEPassphrase|WEPKey|WepKey|WPAKey|WpaKey|AuthKey|EncryptionKey|SecretKey|"
+    r"BridgeKey|PIN|PinCode|PINCode|PUK)\Z"
 )
+_PLAIN = frozenset(("boolean", "dateTime"))
+"""Types that hold no credential."""
 
 
 @lru_cache(maxsize=65536)
 def is_secret(path: str) -> bool:
-    """True when the last name of the parameter says that its value is a credential."""
-    return _SECRET_LEAF.search(path.rpartition(".")[2]) is not None
+    """True when the value of the parameter is a credential."""
+    named = _SECRET_LEAF.search(path.rpartition(".")[2]) is not None
+    # Loaded when first asked: most commands of the command line never are.
+    from .schema import schema
+
+    known = schema().parameter(path)
+    if known is None:
+        return named
+    if known.secured or (known.hidden and not known.is_command):
+        return True
+    return named and known.base not in _PLAIN and (known.writable or known.base == "string")

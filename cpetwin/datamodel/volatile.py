@@ -1,7 +1,9 @@
 """Which parameters move by themselves: counters, uptimes, levels. They keep their last value and make no history.
 
-The rule reads the last name of a parameter; the leaves are those that TR-181 and TR-098 define as
-statistics, uptimes, remaining times, levels and clocks, and their vendor namesakes.
+The schema decides where it knows the path: counters by type (StatsCounter32, StatsCounter64) and numbers that the
+device may refuse to notify because they change all the time (``activeNotify="canDeny"``) are volatile, what can be
+written never is. Else the last name decides: statistics, uptimes, remaining times, levels and clocks as TR-181 and
+TR-098 name them, and their vendor namesakes.
 """
 
 from __future__ import annotations
@@ -20,9 +22,25 @@ _VOLATILE_LEAF = re.compile(
 )
 
 
+_COUNTERS = frozenset(("StatsCounter32", "StatsCounter64"))
+_STAYING = re.compile(r"(Max|Maximum)[A-Z]|NumberOfEntries\Z|Key\Z|MRUSize\Z")
+"""Numbers that a device may keep quiet about although they stay: limits, counts of rows, keys.
+Results of diagnostics change only when somebody asks; they are history too."""
+
+
 @lru_cache(maxsize=65536)
 def is_volatile(path: str) -> bool:
     """True when changes of the parameter are no history (architecture: what is history)."""
-    if ".Stats." in path:
-        return True
-    return _VOLATILE_LEAF.search(path.rpartition(".")[2]) is not None
+    # Loaded when first asked, as in ``secrets``.
+    from .schema import schema
+
+    known = schema().parameter(path)
+    name = path.rpartition(".")[2]
+    if known is not None:
+        if known.writable:
+            return False
+        if known.type in _COUNTERS:
+            return True
+        if known.notify == "canDeny" and known.is_integer and not _STAYING.search(name) and "Diagnostic" not in path:
+            return True
+    return ".Stats." in path or _VOLATILE_LEAF.search(name) is not None
