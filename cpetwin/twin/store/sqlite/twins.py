@@ -170,9 +170,8 @@ class Twins:
             else:
                 refused.append(update.command)
         add_event(db, key, new.revision, report.at, facts)
-        return Committed(
-            new.revision, new.epoch, has_active(db, key), new.discovered, new.sweep_due, tuple(refused), duplicate
-        )
+        pending = inform is not None and has_active(db, key)
+        return Committed(new.revision, new.epoch, pending, new.discovered, new.sweep_due, tuple(refused), duplicate)
 
     def _announce(
         self, report: Report, inform: Observations, hot: Hot, facts: Facts, inferred: dict[str, str]
