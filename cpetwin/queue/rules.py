@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from ..datamodel import Path, parse_condition, root_of
+from ..datamodel import Path, Value, parse_condition, root_of
+from ..datamodel.writing import check_write
 from ..errors import BadInput
-from ..twin.store.base import Device, TwinView
+from ..twin.store.base import Device, Parameter, TwinView
 from .command import KINDS, Command
 
 MAX_VALUES = 500
@@ -73,15 +74,24 @@ def _set(args: dict[str, object], device: Device, twin: TwinView) -> dict[str, o
     checked: dict[str, str] = {}
     types: dict[str, str] = {}
     for path, text in values.items():
-        if _native(path, device).endswith("."):
-            raise BadInput(f"{path} is an object, it has no value", "name a parameter")
-        known = twin.get(path)
-        if known is not None and known.source != "inform" and not known.writable:
-            raise BadInput(f"{device.id} says that {path} is read-only", "the device would refuse it (fault 9008)")
+        known = twin.get(_native(path, device))
         checked[path] = _text(path, text)
+        _check_value(path, checked[path], known, device, twin)
         if known is not None and known.type:
             types[path] = known.type
     return {"values": checked, "types": types}
+
+
+def _check_value(path: str, text: str, known: Parameter | None, device: Device, twin: TwinView) -> None:
+    """What the data model and the device itself say against the value; before its tree was read, only the former."""
+    writable = known.writable if known is not None and twin.first_seen else None
+    reported = Value(known.text, known.type) if known is not None and known.text is not None else None
+
+    def lookup(other: str) -> str | None:
+        found = twin.get(other)
+        return found.text if found is not None else None
+
+    check_write(path, text, writable, reported=reported, protocol=device.protocol, lookup=lookup)
 
 
 def _paths(args: dict[str, object], device: Device, twin: TwinView) -> dict[str, object]:
