@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -21,6 +23,8 @@ def main() -> None:
         base.mkdir(parents=True, exist_ok=True)
         os.environ.setdefault("CPETWIN_KEY_FILE", str(base / "key"))
         bench_cwmp.main(base, arguments.devices, arguments.only)
+    if not arguments.only:
+        subprocess.run([sys.executable, "-m", "benchmarks.bench_store"], check=True)
 
 
 if __name__ == "__main__":
