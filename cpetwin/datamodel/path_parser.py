@@ -69,15 +69,27 @@ def scan_pattern(scanner: Scanner) -> Pattern:
         if scanner.at - begin > MAX_PATTERN:
             raise wrong(begin, f"a path has at most {MAX_PATTERN} characters")
         if isinstance(segment, (Command, Event)):
-            return Pattern(tuple(segments))
+            return _checked(Pattern(tuple(segments)))
         if not scanner.skip("."):
             if isinstance(segment, (Any, Alias, Search, Reference)):
                 raise scanner.expected(f"'.' after {segment}", "what a path like this means is an object")
-            return Pattern(tuple(segments))
+            return _checked(Pattern(tuple(segments)))
         if scanner.next == ".":
             raise scanner.expected(_SEGMENT)
         if _BEGINS.match(scanner.text, scanner.at) is None:
-            return Pattern(tuple(segments), is_object=True)
+            return _checked(Pattern(tuple(segments), is_object=True))
+
+
+def _checked(pattern: Pattern) -> Pattern:
+    """No search expression may look at a secret: trying values would tell it. Behind a reference the name decides."""
+    for position, segment in enumerate(pattern.segments):
+        for criterion in segment.criteria if isinstance(segment, Search) else ():
+            row = Pattern(pattern.segments[: position + 1]).template
+            plain = row is not None and all(isinstance(part, Name) for part in criterion.path)
+            path = f"{row}." + ".".join(map(str, criterion.path)) if plain else str(criterion.path[-1])
+            if is_secret(path):
+                raise wrong(criterion.at, f"{criterion.path[-1]} is secret; secrets cannot be used in expressions")
+    return pattern
 
 
 def _segment(scanner: Scanner, first: bool) -> Segment:
@@ -164,8 +176,6 @@ def _criterion(scanner: Scanner) -> Criterion:
         raise scanner.expected(f"'.' and a parameter after {path[-1]}")
     if len(path) > MAX_SEGMENTS:
         raise wrong(begin, f"a path has at most {MAX_SEGMENTS} segments")
-    if is_secret(path[-1].text):
-        raise wrong(begin, f"{path[-1]} is secret; secrets cannot be used in expressions")
     scanner.blanks()
     op = scanner.take(_OPERATOR)
     if op is None:

@@ -126,7 +126,8 @@ _LARGEST = 2**63
 def _compared(op: str, values: tuple[Typed, ...], is_text: bool) -> list[tuple[str, list[SqlValue]]] | None:
     """The terms of a comparison; None when SQL cannot say the same.
 
-    An equality of texts stands there twice: once so that an index of any collation serves it, once exactly.
+    An equality of texts stands there twice: exactly, and without regard to case, which an index of that collation
+    serves and which is true whenever the exact one is.
     """
     args = [_bound(value) for value in values]
     if op == "like":
@@ -138,7 +139,7 @@ def _compared(op: str, values: tuple[Typed, ...], is_text: bool) -> list[tuple[s
     if not is_text:
         return [(f"{{}} {right}", args)]
     exact = (f"{{}} COLLATE BINARY {right}", args)
-    return [exact] if op == "!=" else [(f"{{}} {right}", args), exact]
+    return [exact] if op == "!=" else [(f"{{}} COLLATE NOCASE {right}", args), exact]
 
 
 def _bound(value: Typed) -> SqlValue:
