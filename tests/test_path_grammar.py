@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from cpetwin.datamodel.comparing import OPERATORS, Constant
 from cpetwin.datamodel.path import (
     Alias,
-    Any,
     Command,
     Criterion,
     Event,
@@ -19,6 +18,7 @@ from cpetwin.datamodel.path import (
     Placeholder,
     Reference,
     Search,
+    Wildcard,
 )
 from cpetwin.datamodel.path_parser import MAX_CRITERIA, MAX_PATTERN, MAX_SEGMENTS, parse_pattern
 from cpetwin.datamodel.secrets import is_secret
@@ -38,7 +38,7 @@ RELATIVE = st.tuples(st.lists(st.builds(Name, WORDS) | REFERENCES, max_size=2), 
 SEARCHES = st.lists(st.builds(Criterion, RELATIVE, st.sampled_from(OPERATORS), CONSTANTS), min_size=1, max_size=3)
 ROWS = (
     st.builds(Instance, st.integers(0, 2**32 - 1))
-    | st.just(Any())
+    | st.just(Wildcard())
     | st.just(Placeholder())
     | st.builds(Alias, st.from_regex(r"[A-Za-z_][A-Za-z0-9_.:+\-]{0,9}", fullmatch=True))
     | SEARCHES.map(lambda criteria: Search(tuple(criteria)))
@@ -63,7 +63,7 @@ def test_what_is_printed_parses_to_the_same(pattern: Pattern) -> None:
 @pytest.mark.parametrize(("text", "segments"), [
     ("Device.", (Name("Device"),)),
     ("Device.WiFi.SSID.1.", (Name("Device"), Name("WiFi"), Name("SSID"), Instance(1))),
-    ("Device.WiFi.SSID.*.Status", (Name("Device"), Name("WiFi"), Name("SSID"), Any(), Name("Status"))),
+    ("Device.WiFi.SSID.*.Status", (Name("Device"), Name("WiFi"), Name("SSID"), Wildcard(), Name("Status"))),
     ("Device.WiFi.SSID.{i}.", (Name("Device"), Name("WiFi"), Name("SSID"), Placeholder())),
     ("Device.IP.Interface.[wan-1].Enable",
      (Name("Device"), Name("IP"), Name("Interface"), Alias("wan-1"), Name("Enable"))),

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from ..errors import BadInput
 from .comparing import Constant, Test, tester
-from .path import Alias, Any, Command, Criterion, Event, Instance, Name, Pattern, Placeholder, Reference, Search
+from .path import Alias, Command, Criterion, Event, Instance, Name, Pattern, Placeholder, Reference, Search, Wildcard
 from .value import Value
 
 Lookup = Callable[[str], Value | None]
@@ -48,6 +48,12 @@ class Tree:
     def instances(self, table: str) -> list[int]:
         """Instance numbers of the rows of a table (its path ends in a dot), ascending."""
         return sorted(int(number) for number in self._children(table))
+
+    def below(self, path: str) -> list[str]:
+        """The parameters of an object and of everything in it."""
+        paths = self._paths
+        begin, end = bisect_left(paths, path), bisect_left(paths, path[:-1] + _AFTER_DOT)
+        return [found for found in paths[begin:end] if not found.endswith(".")]
 
     def _children(self, table: str) -> Iterator[str]:
         """Numbered objects right below an object, each found with one binary search. Odd spellings are no rows."""
@@ -91,7 +97,7 @@ def covers(pattern: Pattern, path: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _expression(pattern: Pattern, below: bool) -> re.Pattern[str]:
-    anything = (Any, Placeholder)
+    anything = (Wildcard, Placeholder)
     parts = (_NUMBER if isinstance(segment, anything) else re.escape(str(segment)) for segment in pattern.segments)
     return re.compile(r"\.".join(parts) + r"\." * pattern.is_object + ".*" * below, re.DOTALL)
 
@@ -134,7 +140,7 @@ def _row_test(segment: object) -> RowTest:
         return _search(segment)
     if isinstance(segment, Alias):
         return _search(Search((Criterion((Name("Alias"),), "==", Constant(segment.text)),)))
-    assert isinstance(segment, (Any, Placeholder))
+    assert isinstance(segment, (Wildcard, Placeholder))
     return lambda row, tree: True
 
 

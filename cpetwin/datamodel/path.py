@@ -94,7 +94,7 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
-class Any:
+class Wildcard:
     """``*``: every instance (TR-369 section 2.5.3)."""
 
     def __str__(self) -> str:
@@ -176,7 +176,7 @@ class Event:
         return self.name + "!"
 
 
-Segment = Name | Instance | Any | Placeholder | Alias | Search | Reference | Command | Event
+Segment = Name | Instance | Wildcard | Placeholder | Alias | Search | Reference | Command | Event
 
 
 def quoted(constant: Constant) -> str:
@@ -225,5 +225,5 @@ class Pattern:
         """The path in the data model with ``{i}`` for each instance; None when it follows a reference."""
         if any(isinstance(segment, Reference) for segment in self.segments):
             return None
-        instance = (Instance, Any, Placeholder, Alias, Search)
+        instance = (Instance, Wildcard, Placeholder, Alias, Search)
         return ".".join("{i}" if isinstance(s, instance) else str(s) for s in self.segments) + "." * self.is_object

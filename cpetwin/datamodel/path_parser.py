@@ -9,7 +9,6 @@ from ..errors import BadInput
 from .comparing import OPERATORS, Constant, Kind
 from .path import (
     Alias,
-    Any,
     Command,
     Criterion,
     Event,
@@ -20,6 +19,7 @@ from .path import (
     Reference,
     Search,
     Segment,
+    Wildcard,
 )
 from .scanner import Scanner, wrong
 from .secrets import is_secret
@@ -71,7 +71,7 @@ def scan_pattern(scanner: Scanner) -> Pattern:
         if isinstance(segment, (Command, Event)):
             return _checked(Pattern(tuple(segments)))
         if not scanner.skip("."):
-            if isinstance(segment, (Any, Alias, Search, Reference)):
+            if isinstance(segment, (Wildcard, Alias, Search, Reference)):
                 raise scanner.expected(f"'.' after {segment}", "what a path like this means is an object")
             return _checked(Pattern(tuple(segments)))
         if scanner.next == ".":
@@ -136,9 +136,9 @@ def _instance(scanner: Scanner) -> Instance:
     return Instance(int(digits))
 
 
-def _any(scanner: Scanner) -> Any:
+def _wildcard(scanner: Scanner) -> Wildcard:
     scanner.at += 1
-    return Any()
+    return Wildcard()
 
 
 def _placeholder(scanner: Scanner) -> Placeholder:
@@ -205,4 +205,4 @@ def _constant(scanner: Scanner) -> Constant:
     return Constant(_ESCAPED.sub(lambda match: '"' if match[1] == "22" else "%", text[1:-1]), "text", begin)
 
 
-_OTHERS: dict[str, Callable[[Scanner], Segment]] = {"0": _instance, "*": _any, "{": _placeholder, "[": _bracket}
+_OTHERS: dict[str, Callable[[Scanner], Segment]] = {"0": _instance, "*": _wildcard, "{": _placeholder, "[": _bracket}

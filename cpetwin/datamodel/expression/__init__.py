@@ -13,6 +13,7 @@ from .condition import Condition, parse_condition
 from .evaluate import Predicate, Subject, predicate
 from .expression import Expression
 from .parser import MAX_EXPRESSION, parse
+from .snapshot import Snapshot
 from .sql import Compiled, SqlColumn, to_sql
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Predicate",
     "SchemaEntry",
     "SchemaLookup",
+    "Snapshot",
     "SqlColumn",
     "Subject",
     "canonical",

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ..columns import Cell, Columns
 from ..comparing import boolean_of, tester
-from ..path import Any, Instance, Name, Pattern
+from ..path import Instance, Name, Pattern, Wildcard
 from ..value import Value
 from .ast import And, Call, ColumnRef, Comparison, Exists, Node, Not, Operand, Or, PathRef
 from .cells import cell_test, present, typed, typed_number
@@ -160,7 +160,7 @@ def _count(pattern: Pattern) -> Callable[[Subject], Iterable[float]]:
 def _counted(pattern: Pattern) -> tuple[Pattern, Pattern]:
     """What to count, and the fixed object that holds the first table."""
     if pattern.is_object and isinstance(pattern.segments[-1], Name):
-        pattern = Pattern((*pattern.segments, Any()), is_object=True)
+        pattern = Pattern((*pattern.segments, Wildcard()), is_object=True)
     fixed = 0
     while fixed < len(pattern.segments) and isinstance(pattern.segments[fixed], (Name, Instance)):
         fixed += 1
