@@ -197,7 +197,10 @@ def _ip(version: int | None) -> Callable[[str], str]:
         word = text.strip()
         if not word:
             return ""
-        address = ip_address(word)
+        try:
+            address = ip_address(word)
+        except ValueError as error:
+            raise ValueError("not an IP address") from error
         if version not in (None, address.version):
             raise ValueError(f"not an IPv{version} address")
         return _ip_text(address)
@@ -222,7 +225,10 @@ def _prefix(version: int | None) -> Callable[[str], str]:
             if int(length) > (32 if version == 4 else 128):
                 raise ValueError("no such prefix length")
             return f"/{int(length)}"
-        found = ip_interface(f"{address}/{int(length)}")
+        try:
+            found = ip_interface(f"{address}/{int(length)}")
+        except ValueError as error:
+            raise ValueError("not an address with a prefix length") from error
         if version not in (None, found.version):
             raise ValueError(f"not an IPv{version} prefix")
         return f"{_ip_text(found.ip)}/{int(length)}"

@@ -7,7 +7,6 @@ wildcards (``*``). Vendor and unknown paths are answered with None: they are as 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path as File
@@ -18,6 +17,7 @@ from msgspec.structs import replace
 from . import facts
 from .element import Argument, Command, Element, Event, Object, Parameter
 from .facts import CWMP, USP, ArgumentsRow, ModelRow, ObjectRow, ParameterRow, RootRow, Syntax, Table
+from .instances import without_instances
 
 TABLE = File(__file__).parent / "data" / "schema.msgpack.zst"
 """The committed table."""
@@ -31,9 +31,6 @@ SERVICES = "Services."
 
 _PROTOCOLS = {"cwmp": CWMP, "usp": USP}
 _BOTH = {bits: tuple(name for name, bit in _PROTOCOLS.items() if bits & bit) for bits in range(4)}
-
-
-_INSTANCE = re.compile(r"(?<=\.)(?:[0-9]+|\*)(?=\.|\Z)")
 
 
 class _Source(NamedTuple):
@@ -91,7 +88,7 @@ class Schema:
     def command(self, path: str) -> Command | None:
         """The USP command at a path such as ``Device.IP.Diagnostics.IPPing()``."""
         owner, _, name = path.rpartition(".")
-        place = self._place(_template(owner + ".")) if name.endswith("()") else None
+        place = self._place(without_instances(owner + ".")) if name.endswith("()") else None
         for row in place.row.commands if place else ():
             if place and row.name == name:
                 return Command(
@@ -105,7 +102,7 @@ class Schema:
     def event(self, path: str) -> Event | None:
         """The USP event at a path such as ``Device.Boot!``."""
         owner, _, name = path.rpartition(".")
-        place = self._place(_template(owner + ".")) if name.endswith("!") else None
+        place = self._place(without_instances(owner + ".")) if name.endswith("!") else None
         for row in place.row.events if place else ():
             if place and row.name == name:
                 return Event(
@@ -132,7 +129,7 @@ class Schema:
 
     def nearest(self, path: str, count: int = NEAR) -> list[str]:
         """Valid templates that somebody who wrote ``path`` may have meant, the likeliest first."""
-        wanted = _template(path.strip())
+        wanted = without_instances(path.strip())
         root = wanted.split(".", 1)[0]
         if root not in self._roots:
             steps = [step for step in wanted.split(".") if step not in ("", "{i}")]
@@ -191,7 +188,7 @@ class Schema:
     # -- making
 
     def _find_parameter(self, path: str, protocol: str | None) -> Parameter | None:
-        template = _template(path)
+        template = without_instances(path)
         owner, _, name = template.rpartition(".")
         return self._made(owner + ".", name, protocol)
 
@@ -215,7 +212,7 @@ class Schema:
         )  # fmt: skip
 
     def _find_object(self, path: str, protocol: str | None) -> Object | None:
-        template = _template(path)
+        template = without_instances(path)
         place = self._place(template) or self._place(template + "{i}.")
         if place is None:
             return None
@@ -327,11 +324,6 @@ class Schema:
 def schema() -> Schema:
     """The schema of this program; loaded at the first call."""
     return Schema.load(TABLE)
-
-
-def _template(path: str) -> str:
-    """A path with every instance (number, ``*``) replaced by ``{i}``."""
-    return _INSTANCE.sub("{i}", path)
 
 
 def _own(child: str, parent: str = "") -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from .instances import without_instances
+
 MASK = "***"
 
 _SECRET_LEAF = re.compile(
@@ -23,11 +25,16 @@ _PLAIN = frozenset(("boolean", "dateTime"))
 @lru_cache(maxsize=65536)
 def is_secret(path: str) -> bool:
     """True when the value of the parameter is a credential."""
-    named = _SECRET_LEAF.search(path.rpartition(".")[2]) is not None
+    return _secret(without_instances(path))
+
+
+@lru_cache(maxsize=16384)
+def _secret(template: str) -> bool:
+    named = _SECRET_LEAF.search(template.rpartition(".")[2]) is not None
     # Loaded when first asked: most commands of the command line never are.
     from .schema import schema
 
-    known = schema().parameter(path)
+    known = schema().parameter(template)
     if known is None:
         return named
     if known.secured or (known.hidden and not known.is_command):

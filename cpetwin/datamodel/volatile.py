@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from .instances import without_instances
+
 _VOLATILE_LEAF = re.compile(
     r"(Bytes|Packets|Errors?|Retrans\w*|Discard\w*|Failed\w*)(Sent|Received|Count)?\Z"
     r"|(Bytes|Packets)(Sent|Received)\Z|Bytes(Sent|Received)\w*\Z"
@@ -31,16 +33,26 @@ Results of diagnostics change only when somebody asks; they are history too."""
 @lru_cache(maxsize=65536)
 def is_volatile(path: str) -> bool:
     """True when changes of the parameter are no history (architecture: what is history)."""
+    return _moves(without_instances(path))
+
+
+@lru_cache(maxsize=16384)
+def _moves(template: str) -> bool:
     # Loaded when first asked, as in ``secrets``.
     from .schema import schema
 
-    known = schema().parameter(path)
-    name = path.rpartition(".")[2]
+    known = schema().parameter(template)
+    name = template.rpartition(".")[2]
     if known is not None:
         if known.writable:
             return False
         if known.type in _COUNTERS:
             return True
-        if known.notify == "canDeny" and known.is_integer and not _STAYING.search(name) and "Diagnostic" not in path:
+        if (
+            known.notify == "canDeny"
+            and known.is_integer
+            and not _STAYING.search(name)
+            and "Diagnostic" not in template
+        ):
             return True
-    return ".Stats." in path or _VOLATILE_LEAF.search(name) is not None
+    return ".Stats." in template or _VOLATILE_LEAF.search(name) is not None

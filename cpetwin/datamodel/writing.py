@@ -73,12 +73,13 @@ def check_write(
         return
     if device_writable is None and not parameter.writable:
         raise BadInput(f"{path} is read-only", f"{parameter.model} defines it as {parameter.access}")
-    if reported is not None and text == reported.text:
-        return
-    if reported is not None and _foreign(reported.type, parameter):
-        # The device does not keep to the model's type: its own is the one it will accept.
-        _check_type(path, text, reported.type)
-        return
+    if reported is not None:
+        if text == reported.text:
+            return
+        if _foreign(reported.type, parameter) or _dialect(reported.text, parameter, path):
+            # The device does not keep to the model here: its own type is all that is known of what it takes.
+            _check_type(path, text, reported.type or parameter.base)
+            return
     wrong = _wrong(text, parameter, path, lookup)
     if wrong:
         raise BadInput(f"{_shown(text, parameter)} is no value for {path}: {wrong}", allowed(parameter))
@@ -159,6 +160,13 @@ def _foreign(said: str, parameter: Parameter) -> bool:
     return bool(said) and _FAMILY.get(said, "text") != _FAMILY.get(parameter.base if not parameter.list else "", "text")
 
 
+def _dialect(said: str, parameter: Parameter, path: str) -> bool:
+    """Whether a device reports what the model does not allow: ``ac`` among the standards of TR-098."""
+    if not said or any(item.value == said for item in parameter.enumeration):
+        return False
+    return bool(_wrong(said, parameter, path, None))
+
+
 _FAMILY = {"boolean": "boolean", "dateTime": "time", "decimal": "number", **dict.fromkeys(INTEGERS, "number")}
 
 
@@ -223,7 +231,7 @@ def _beside(path: str, target: str) -> str:
 def _wrong_item(text: str, syntax: Syntax, choices: list[str] | None) -> str:
     base = syntax.base
     if choices is not None and text not in choices and not text.startswith("X_"):
-        return "the device supports " + _listed(choices)
+        return "the choice is " + _listed(choices)
     if syntax.enumeration:
         return _wrong_word(text, syntax)
     if base == "boolean" and text not in _STRICT_BOOLEAN:
@@ -237,7 +245,7 @@ def _wrong_item(text: str, syntax: Syntax, choices: list[str] | None) -> str:
     if syntax.ranges and base in INTEGERS:
         number = parse_integer(text)
         if not any(_within(number, one) for one in syntax.ranges):
-            return "possible is " + " or ".join(_range_words(one, base) for one in syntax.ranges)
+            return "it must be " + " or ".join(_range_words(one, base) for one in syntax.ranges)
     if syntax.sizes:
         length = octets(text, base) if base in ("hexBinary", "base64") else len(text)
         if not _fits(length, syntax.sizes):

@@ -182,8 +182,11 @@ class _Reader:
         if len(found) != 1:
             raise self.document.error(element, f"{element.get('name')} needs one <syntax>, it has {len(found)}")
         syntax = self.types.syntax(found[0], owner)
+        kind, default = self.types.default(found[0])
+        if syntax.list is not None and default.startswith("[") and default.endswith("]"):
+            default = default[1:-1]  # the documents write a list's default in brackets (TR-106 A.2.2.1)
         known = self.model.syntaxes
-        return known.setdefault(syntax, len(known)), self.types.default(found[0])
+        return known.setdefault(syntax, len(known)), (kind, default)
 
     def _key(self, element: etree._Element) -> KeyRow:
         names = [self.document.attribute(child, "ref") for child in children(element) if local(child) == "parameter"]
