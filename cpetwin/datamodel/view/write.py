@@ -1,0 +1,497 @@
+"""Writes through the view: one Device:2 change becomes the right native changes; rows are added and deleted.
+
+What is impossible raises BadInput with what would be allowed. Nothing is sent here: a plan is data, and every
+side effect that the operator did not ask for is listed in ``implied`` with a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from ...errors import BadInput, NotFound
+from ..value import same_value
+from .clock import offset_of_posix
+from .convert import conversion, write_boolean, write_hex
+from .folds import current_wep_key, first_row, is_key, up_first, wlan_of, wlans_of
+from .native import CONNECTIONS, Idx, is_true, path_of
+from .numbers import split_list
+from .sources import Source
+from .table import DEVICE, ROOT
+from .view import RECIPES, View
+from .wifi import cipher_places, cipher_word, modes_supported, security_of, tuple_for
+
+
+class Change(NamedTuple):
+    """Write ``text`` with XML Schema type ``type`` at the native ``path``; ``why`` is set for implied changes."""
+
+    path: str
+    text: str
+    type: str
+    why: str = ""
+
+
+class WritePlan(NamedTuple):
+    """``changes`` carry the wanted value, ``implied`` what must come with it. Both go into one
+    SetParameterValues, implied ones first. Both empty: the device already is as wanted."""
+
+    changes: tuple[Change, ...]
+    implied: tuple[Change, ...] = ()
+
+
+class AddPlan(NamedTuple):
+    """Add a row to the native ``table`` (final dot), then write ``columns`` (leaf, text, type) in it."""
+
+    table: str
+    columns: tuple[tuple[str, str, str], ...]
+
+
+def plan_write(view: View, path: str, text: str) -> WritePlan:
+    """The native changes that make the Device:2 parameter at ``path`` read ``text``.
+
+    Raises:
+        NotFound: the device has no such parameter.
+        BadInput: it cannot be written, or not to this value; the hint says what would be allowed.
+    """
+    if path in view.tree.values:
+        return _write_native(view, path, text)
+    sources = view.source_of(path)
+    if not sources:
+        if view.get(path) is not None:
+            raise BadInput(f"{path} follows from other parameters and cannot be written")
+        raise NotFound(f"this device has nothing for {path}", "see what it has with: cpetwin twin show ID Device.")
+    _check(view, path, text, sources)
+    target = sources[0].mapped.row.target
+    now = view.get(path)
+    if now is not None and same_value(now.text, text, now.type) and target not in _ALWAYS:
+        return WritePlan(())
+    recipe = _RECIPES.get(target)
+    if recipe is not None:
+        return recipe(view, sources, text)
+    if len({s.mapped.row.native for s in sources}) == 1 and len(sources) > 1:
+        return _write_group(view, sources, text)
+    return WritePlan((_convert(view, sources[0], text),))
+
+
+def _write_native(view: View, path: str, text: str) -> WritePlan:
+    now, type_, writable = view.tree.values[path]
+    if not writable:
+        raise BadInput(f"the device does not let {path} be written")
+    _check_type(path, text, type_)
+    if same_value(now, text, type_):
+        return WritePlan(())
+    return WritePlan((Change(path, text, type_ or "string"),))
+
+
+def _check(view: View, path: str, text: str, sources: list[Source]) -> None:
+    """Device:2 access, the device's own access, type and enumeration."""
+    mapped = sources[0].mapped
+    row = mapped.row
+    child = view.tree.table.child(row.target)
+    if not row.writable and child is not None and child.writable:
+        raise BadInput(f"this device has no parameter of its own for {path}", f"it follows from {sources[0].path}")
+    if not row.writable:
+        natives = ", ".join(s.path for s in sources if view.tree.values[s.path][2])
+        raise BadInput(f"{path} is read-only in Device:2", f"write the native parameter: {natives}" if natives else "")
+    if not any(view.tree.values[s.path][2] for s in sources):
+        raise BadInput(f"the device does not let {path} be written", f"read-only there: {sources[0].path}")
+    if conversion(mapped).write is None and row.target not in RECIPES:
+        raise BadInput(f"{path} cannot be written on this device", f"TR-098 only reports it, in {sources[0].path}")
+    _check_type(path, text, row.type)
+    if mapped.words is not None and row.target not in _RECIPES:
+        items = split_list(text) if row.is_list else [text]
+        wrong = next((item for item in items if item not in mapped.words), None)
+        if wrong is not None:
+            allowed = ", ".join(view.tree.table.word_order[row.words])
+            raise BadInput(f"{wrong!r} is no value of {path}", f"allowed: {allowed}")
+
+
+def _check_type(path: str, text: str, type_: str) -> None:
+    if type_ == "boolean":
+        if text.strip().lower() not in ("true", "false", "1", "0"):
+            raise BadInput(f"{path} is a boolean, not {text!r}", "allowed: true, false")
+    elif type_ in ("int", "long", "unsignedInt", "unsignedLong"):
+        digits = text.strip().removeprefix("-")
+        if not digits.isascii() or not digits.isdigit() or (text.strip().startswith("-") and type_.startswith("u")):
+            sign = "a whole number, 0 or more" if type_.startswith("u") else "a whole number"
+            raise BadInput(f"{path} is a number, not {text!r}", f"allowed: {sign}")
+
+
+def _type_of(view: View, source: Source) -> str:
+    return view.tree.values[source.path][1] or source.mapped.row.native_type or "string"
+
+
+def _convert(view: View, source: Source, text: str) -> Change:
+    """The native text of one parameter."""
+    now = view.tree.values[source.path][0]
+    row = source.mapped.row
+    if "fn:path" in row.value_map or row.value_map.startswith("integer key"):
+        return Change(source.path, _native_reference(view, source, text), _type_of(view, source))
+    if row.kind == "fallback" and row.type == "boolean":
+        return Change(source.path, write_boolean(text, now), _type_of(view, source))
+    write = conversion(source.mapped).write
+    if write is None:
+        raise BadInput(f"{source.shown} cannot be written on this device", f"TR-098 only reports it, in {source.path}")
+    return Change(source.path, write(text, now), _type_of(view, source))
+
+
+def _native_reference(view: View, source: Source, text: str) -> str:
+    row = source.mapped.row
+    key = row.value_map.startswith("integer key") or row.native_type in ("int", "unsignedInt")
+    if key:
+        tail = text.rstrip(".").rpartition(".")[2]
+        if text and not (text.startswith(DEVICE) and tail.isdigit()):
+            raise BadInput(f"{text!r} is no row", "write the path of a row such as Device.QoS.Policer.1")
+        for native in view.native_objects(text.rstrip(".") + ".") if text else ():
+            for leaf in ("PolicerKey", "QueueKey", "AppKey", "BridgeKey"):
+                number = view.tree.text(native + leaf)
+                if number:
+                    return number
+        return tail or "-1"
+    items = [view.references.to_native(item) for item in split_list(text)]
+    if None in items:
+        raise BadInput(f"nothing on this device stands for {text!r}", _interfaces(view))
+    return ",".join(item for item in items if item)
+
+
+def _interfaces(view: View) -> str:
+    rows = [f"Device.IP.Interface.{view.numbers.connection(k, i)}" for k in CONNECTIONS for i in view.tree.rows(k)]
+    return "interfaces: " + ", ".join(rows) if rows else ""
+
+
+def _write_group(view: View, sources: list[Source], text: str) -> WritePlan:
+    """Several native rows behind one parameter (access points of a radio): those that agree now, change together."""
+    best = up_first(view, sources)[0] if sources[0].mapped.place.rule.startswith("WLAN") else sources[0]
+    shown = view.tree.values[best.path][0]
+    alike = [s for s in sources if s is best or view.tree.values[s.path][0] == shown]
+    return WritePlan(tuple(_convert(view, s, text) for s in alike if view.tree.values[s.path][2]))
+
+
+# -- Wi-Fi ----------------------------------------------------------------------------------------------------------
+
+
+def _write_mode(view: View, sources: list[Source], text: str) -> WritePlan:
+    prefix = wlan_of(sources[0])
+    allowed = modes_supported(view.tree, prefix)
+    if text not in allowed:
+        raise BadInput(f"this device has no security mode {text!r}", "allowed: " + ", ".join(allowed))
+    changes, refused = [], []
+    for leaf, word in tuple_for(text, security_of(view.tree, prefix)).items():
+        value = view.tree.values.get(prefix + leaf)
+        if value is None or value[0] == word:
+            continue
+        if leaf == "BasicAuthenticationMode" and value[0] in ("OpenSystem", "Open"):
+            continue
+        if value[2]:
+            changes.append(Change(prefix + leaf, word, value[1] or "string"))
+        else:
+            refused.append(leaf)
+    if refused:
+        raise BadInput(f"the device does not let {', '.join(refused)} be written", f"read-only under {prefix}")
+    return WritePlan(tuple(changes))
+
+
+def _write_cipher(view: View, sources: list[Source], text: str) -> WritePlan:
+    prefix = wlan_of(sources[0])
+    word = cipher_word(text)
+    if word is None:
+        raise BadInput(f"{text!r} is no cipher of this device", "allowed: TKIP, AES, TKIP,AES")
+    places = cipher_places(security_of(view.tree, prefix))
+    if not places:
+        raise BadInput("the present security mode has no cipher to choose", "set Security.ModeEnabled first")
+    changes = []
+    for leaf in places:
+        value = view.tree.values.get(prefix + leaf)
+        if value is not None and value[2] and value[0] != word:
+            changes.append(Change(prefix + leaf, word, value[1] or "string"))
+    return WritePlan(tuple(changes))
+
+
+def _write_passphrase(view: View, sources: list[Source], text: str) -> WritePlan:
+    """All places named KeyPassphrase; where there is none, the PreSharedKey or vendor place that holds it."""
+    if not (8 <= len(text) <= 63 and all(" " <= c <= "~" for c in text)) and not is_key(text):
+        raise BadInput("a Wi-Fi passphrase has 8 to 63 ASCII characters", "or 64 hexadecimal digits, which are a key")
+    usable = [s for s in first_row(sources) if view.tree.values[s.path][2]]
+    named = [s for s in usable if s.path.endswith(".KeyPassphrase")]
+    changes = named or usable[:1]
+    if not changes:
+        raise BadInput("the device does not let the passphrase be written")
+    return WritePlan(tuple(Change(s.path, text, _type_of(view, s)) for s in changes))
+
+
+def _write_key(view: View, sources: list[Source], text: str) -> WritePlan:
+    if not is_key(text):
+        raise BadInput("a pre-shared key has 64 hexadecimal digits", "a passphrase goes to Security.KeyPassphrase")
+    usable = [s for s in first_row(sources) if view.tree.values[s.path][2]]
+    if not usable:
+        raise BadInput("the device does not let the key be written")
+    return WritePlan((Change(usable[0].path, text, _type_of(view, usable[0])),))
+
+
+def _write_wep_key(view: View, sources: list[Source], text: str) -> WritePlan:
+    source = current_wep_key(view, sources)
+    if source is None or not view.tree.values[source.path][2]:
+        raise BadInput("the device has no WEP key that can be written")
+    if len(text) not in (10, 26):
+        raise BadInput("a WEP key has 10 or 26 hexadecimal digits")
+    return WritePlan((Change(source.path, write_hex(text, view.tree.text(source.path)), _type_of(view, source)),))
+
+
+def _write_channel(view: View, sources: list[Source], text: str) -> WritePlan:
+    """Every access point of the radio that has its channel; automatic choice must be off, or it would choose again."""
+    if not text.isdigit() or not 1 <= int(text) <= 255:
+        radio = sources[0].shown.rpartition(".")[0]
+        raise BadInput(f"a channel is 1 to 255, not {text!r}", f"for automatic choice set {radio}.AutoChannelEnable")
+    best = up_first(view, sources)[0]
+    possible = split_list(view.tree.text(wlan_of(best) + "PossibleChannels"))
+    if possible and all(c.isdigit() for c in possible) and text not in possible:
+        raise BadInput(f"this radio has no channel {text}", "allowed: " + ", ".join(possible))
+    changes, implied = [], []
+    shown = view.tree.values[best.path][0]
+    autos = []
+    for wlan in wlans_of(sources):
+        auto = view.tree.values.get(wlan + "AutoChannelEnable")
+        if auto is not None and auto[2] and is_true(auto[0]):
+            autos.append(wlan)
+            path = wlan + "AutoChannelEnable"
+            implied.append(Change(path, write_boolean("false", auto[0]), auto[1] or "boolean", _AUTO_OFF))
+    for source in sources:
+        value = view.tree.values[source.path]
+        if not value[2] or not (source is best or value[0] == shown or wlan_of(source) in autos):
+            continue
+        if value[0].strip() != text or wlan_of(source) in autos:
+            changes.append(Change(source.path, text, value[1] or "unsignedInt"))
+    return WritePlan(tuple(changes), tuple(implied))
+
+
+_AUTO_OFF = "turns automatic channel choice off"
+
+
+def _write_auto_channel(view: View, sources: list[Source], text: str) -> WritePlan:
+    own = [s for s in sources if s.path.endswith(".AutoChannelEnable")]
+    if own:
+        return _write_all(view, own, text)
+    if not is_true(text):
+        raise BadInput("this device chooses its channel while Channel is 0", "set Channel instead")
+    changes = [Change(s.path, "0", _type_of(view, s)) for s in sources if view.tree.values[s.path][2]]
+    return WritePlan(tuple(changes))
+
+
+# -- the rest -------------------------------------------------------------------------------------------------------
+
+
+def _write_all(view: View, sources: list[Source], text: str) -> WritePlan:
+    """One switch for several native ones."""
+    changes = []
+    for source in sources:
+        value = view.tree.values[source.path]
+        word = write_boolean(text, value[0])
+        if value[2] and not same_value(value[0], word, "boolean"):
+            changes.append(Change(source.path, word, value[1] or "boolean"))
+    return WritePlan(tuple(changes))
+
+
+def _write_servers(view: View, sources: list[Source], text: str) -> WritePlan:
+    """NTPServer1 and so on, in order; those that are left over become empty."""
+    places = [s for s in sorted(sources, key=lambda s: s.path) if view.tree.values[s.path][2]]
+    items = split_list(text)
+    if len(items) > len(places):
+        raise BadInput(f"this device takes {len(places)} time servers, not {len(items)}")
+    changes = []
+    for position, source in enumerate(places):
+        wanted = items[position] if position < len(items) else ""
+        if view.tree.text(source.path) != wanted:
+            changes.append(Change(source.path, wanted, _type_of(view, source)))
+    return WritePlan(tuple(changes))
+
+
+def _write_time_zone(view: View, sources: list[Source], text: str) -> WritePlan:
+    """The TZ string where the device keeps one, and its offset field to match."""
+    parsed = offset_of_posix(text)
+    if parsed is None:
+        raise BadInput(f"{text!r} is no POSIX time zone", "write it like <-03>3 or CET-1CEST,M3.5.0,M10.5.0/3")
+    prefix = sources[0].parsed.parent
+    name = view.tree.values.get(prefix + "LocalTimeZoneName")
+    offset = view.tree.values.get(prefix + "LocalTimeZone")
+    keeps_name = name is not None and name[2] and (name[0] != "" or parsed[1] or offset is None or not offset[2])
+    moved = offset is not None and offset[2] and not same_value(offset[0].strip(), parsed[0])
+    of_offset = Change(prefix + "LocalTimeZone", parsed[0], (offset or ("", "string", False))[1] or "string")
+    if name is not None and keeps_name:
+        implied = (of_offset._replace(why="sets the plain offset field to the same zone"),) if moved else ()
+        return WritePlan((Change(prefix + "LocalTimeZoneName", text, name[1] or "string"),), implied)
+    if parsed[1]:
+        raise BadInput("this device keeps an offset only, no summer time", "write it like <-03>3")
+    return WritePlan((of_offset,) if moved else ())
+
+
+def _write_dns_server(view: View, sources: list[Source], text: str) -> WritePlan:
+    source = sources[0]
+    items = split_list(view.tree.text(source.path))
+    items[source.item] = text
+    return WritePlan((Change(source.path, ",".join(items), _type_of(view, source)),))
+
+
+Recipe = Callable[[View, list[Source], str], WritePlan]
+_AP = "Device.WiFi.AccessPoint.{i}.Security."
+_RECIPES: dict[str, Recipe] = {
+    _AP + "ModeEnabled": _write_mode,
+    _AP + "EncryptionMode": _write_cipher,
+    _AP + "KeyPassphrase": _write_passphrase,
+    _AP + "PreSharedKey": _write_key,
+    _AP + "WEPKey": _write_wep_key,
+    "Device.WiFi.Radio.{i}.Channel": _write_channel,
+    "Device.WiFi.Radio.{i}.AutoChannelEnable": _write_auto_channel,
+    "Device.Time.Client.{i}.Servers": _write_servers,
+    "Device.Time.LocalTimeZone": _write_time_zone,
+    "Device.DHCPv4.Server.Enable": _write_all,
+    "Device.DNS.Client.Enable": _write_all,
+    "Device.DNS.Client.Server.{i}.DNSServer": _write_dns_server,
+}
+_ALWAYS = frozenset(("Device.WiFi.Radio.{i}.Channel",))
+"""Written even when the value is as wanted: the device could move away from it by itself."""
+
+
+# -- rows -----------------------------------------------------------------------------------------------------------
+
+_TABLES = {
+    "Device.NAT.PortMapping.": "PORTMAP",
+    "Device.Routing.Router.1.IPv4Forwarding.": "ROUTE",
+}
+
+
+def plan_add(view: View, table: str, columns: Mapping[str, str]) -> AddPlan:
+    """The native row for a new row of the Device:2 ``table`` (``Device.NAT.PortMapping.``) with these values.
+
+    Raises BadInput when the device has no such table, a column has no native place, or a value is impossible.
+    """
+    table = table.rstrip(".") + "."
+    if not table.startswith(DEVICE) or (not view.tree.parsed and view.tree.values):
+        return AddPlan(table, tuple((leaf, text, _column_type(view, table, leaf)) for leaf, text in columns.items()))
+    native, template, columns = _native_table(view, table, dict(columns))
+    if view.tree.objects.get(native) is False:
+        raise BadInput(f"the device does not let rows be added to {table}", f"its table {native} is read-only")
+    target = _template(table) + "{i}."
+    places = {}
+    for row in view.tree.table.rows:
+        if row.native.startswith(template + "{i}.") and row.target.startswith(target):
+            places[row.target.removeprefix(target)] = row
+    out = []
+    for leaf, text in columns.items():
+        row_ = places.get(leaf)
+        if row_ is None or "{i}" in row_.native.removeprefix(template + "{i}."):
+            raise BadInput(f"{table}{{i}}.{leaf} has no place on this device", "allowed: " + ", ".join(sorted(places)))
+        mapped = next(m for m in view.tree.table.mapped(row_.native) if m.row is row_)
+        _check_type(table + leaf, text, row_.type)
+        if mapped.words is not None and text not in mapped.words:
+            raise BadInput(f"{text!r} is no value of {leaf}", "allowed: " + ", ".join(sorted(mapped.words)))
+        if row_.value_map.startswith("fn:path"):
+            reference = view.references.to_native(text)
+            if reference is None:
+                raise BadInput(f"nothing on this device stands for {text!r}", _interfaces(view))
+            value = reference
+        else:
+            write = conversion(mapped).write
+            if write is None:
+                raise BadInput(f"{leaf} cannot be written on this device")
+            value = write(text, _style(view, row_.native_type))
+        out.append((row_.native.removeprefix(template + "{i}."), value, row_.native_type))
+    return AddPlan(native, tuple(out))
+
+
+def _style(view: View, type_: str) -> str:
+    """How this device writes its booleans, by any that it has."""
+    if type_ != "boolean":
+        return ""
+    return next(
+        (v[0] for v in view.tree.values.values() if v[1] == "boolean" and v[0] in ("0", "1", "true", "false")), ""
+    )
+
+
+def _column_type(view: View, table: str, leaf: str) -> str:
+    """The type of a column of a device that speaks Device:2 itself: as in its other rows, else as the model says."""
+    for path, value in view.tree.values.items():
+        if path.startswith(table) and path.endswith("." + leaf):
+            return value[1] or "string"
+    child = view.tree.table.child(_template(table) + "{i}." + leaf)
+    return "string" if child is None else child.type
+
+
+def _native_table(view: View, table: str, columns: dict[str, str]) -> tuple[str, str, dict[str, str]]:
+    """The native table for new rows, its template, and the columns that remain."""
+    if table == "Device.NAT.PortMapping.":
+        kind, idx = _mapped_connection(view, columns)
+        left = {leaf: text for leaf, text in columns.items() if leaf not in ("Interface", "AllInterfaces")}
+        template = CONNECTIONS[kind] + "PortMapping."
+        return path_of(template, idx), template, left
+    if table.startswith("Device.Routing.Router.") and table.endswith(".IPv4Forwarding."):
+        template = ROOT + "Layer3Forwarding.Forwarding."
+        return template, template, columns
+    for (i,) in view.tree.rows("hostconfig"):
+        pool = f"Device.DHCPv4.Server.Pool.{view.numbers.map.number('DHCPv4.Server.Pool', f'lan:{i}')}."
+        for leaf, native in (("StaticAddress.", "DHCPStaticAddress."), ("Option.", "DHCPOption.")):
+            if table == pool + leaf:
+                template = ROOT + "LANDevice.{i}.LANHostConfigManagement." + native
+                return path_of(template, (i,)), template, columns
+    target = _template(table) + "{i}."
+    for row in view.tree.table.rows:
+        if row.rule == "same" and row.target.startswith(target) and row.native.count("{i}") == row.target.count("{i}"):
+            depth = target.count("{i}")
+            parts = row.native.split("{i}")
+            template = "{i}".join(parts[:depth])
+            numbers = tuple(int(s) for s in table.split(".") if s.isdigit())
+            native = path_of(template, numbers)
+            if native in view.tree.objects or any(p.startswith(native.rpartition(".")[0]) for p in view.tree.parents):
+                return native, template, columns
+    raise BadInput(f"rows cannot be added to {table} on this device", "allowed: " + ", ".join(sorted(_TABLES)))
+
+
+def _mapped_connection(view: View, columns: dict[str, str]) -> tuple[str, Idx]:
+    """The connection a new port mapping belongs to: the one named, else the only enabled one, else the default."""
+    wanted = columns.get("Interface", "").rstrip(".")
+    found: list[tuple[str, Idx]] = [(kind, idx) for kind in CONNECTIONS for idx in view.tree.rows(kind)]
+    if not found:
+        raise BadInput("this device has no WAN connection for a port mapping")
+    if wanted:
+        for kind, idx in found:
+            if f"Device.IP.Interface.{view.numbers.connection(kind, idx)}" == wanted:
+                return kind, idx
+        raise BadInput(f"{wanted} is no WAN interface of this device", _interfaces(view))
+    enabled = [(k, i) for k, i in found if is_true(view.tree.of(k, i, "Enable"))] or found
+    connected = [(k, i) for k, i in enabled if view.tree.of(k, i, "ConnectionStatus") == "Connected"] or enabled
+    routed = [(k, i) for k, i in connected if "ridged" not in view.tree.of(k, i, "ConnectionType")] or connected
+    if len(routed) > 1:
+        raise BadInput(
+            "several WAN interfaces could have the port mapping", "say which: Interface=..; " + _interfaces(view)
+        )
+    return routed[0]
+
+
+def plan_delete(view: View, row: str) -> str:
+    """The native row (final dot) behind a Device:2 row (``Device.NAT.PortMapping.3.``).
+
+    Raises NotFound when there is no such row, BadInput when it has no native row of its own.
+    """
+    row = row.rstrip(".") + "."
+    if any(p.startswith(row) for p in view.tree.values):
+        return row
+    if not row[:-1].rpartition(".")[2].isdigit():
+        raise BadInput(f"{row} is no row", "a row ends in its number, as Device.NAT.PortMapping.1.")
+    natives = view.native_objects(row)
+    if not natives:
+        raise NotFound(f"this device has no row {row}")
+    native = natives[0]
+    if not native[:-1].rpartition(".")[2].isdigit() or not _own_row(view, row, native):
+        raise BadInput(f"{row} stands for {native} and cannot be deleted")
+    if view.tree.objects.get(native, True) is False:
+        raise BadInput(f"the device does not let {row} be deleted", f"its row {native} is read-only")
+    return native
+
+
+def _own_row(view: View, row: str, native: str) -> bool:
+    """Whether the native row is this Device:2 row and no part of something bigger."""
+    place = view.tree.table.home(_template(native))
+    return place is not None and place.target == _template(row)
+
+
+def _template(path: str) -> str:
+    return ".".join("{i}" if s.isdigit() else s for s in path.split("."))
