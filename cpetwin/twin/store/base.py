@@ -113,10 +113,10 @@ class NewCommand(msgspec.Struct, frozen=True):
 class Committed(msgspec.Struct, frozen=True):
     """Answer to a commit.
 
-    ``refused`` names commands whose step did not fit their state. ``pending`` tells, when a
-    session is opened, whether the device has active commands; ``discovered`` when its whole tree was first read (ms, 0: never) and
-    ``sweep_due`` when the sync policy wants the next sweep (ms). ``duplicate``: the announcement had
-    been stored before, its events were not repeated.
+    ``refused`` names commands whose step did not fit their state. ``pending`` tells, when a session is
+    opened, whether the device has active commands; ``discovered`` when its whole tree was first read
+    (ms, 0: never) and ``sweep_due`` when the sync policy wants the next sweep (ms). ``duplicate``: the
+    announcement had been stored before, its events were not repeated.
     """
 
     revision: int
