@@ -101,7 +101,7 @@ def run(folder: Path, chosen: int, waves: int, *fleet_options: str, auth: str = 
         game = Round(world, chosen, ("--cpe-auth", auth))
         fleet = world.simulate(
             "--devices", str(DEVICES), "--generate", "60", "--root", "tr098", "--interval", "1s", "--seed", str(chosen),
-            *fleet_options,
+            "--retry-minimum", "50ms", *fleet_options,
         )  # fmt: skip
         devices = fleet.ids(DEVICES)
         discovered(game.server, DEVICES)
@@ -118,6 +118,7 @@ def run(folder: Path, chosen: int, waves: int, *fleet_options: str, auth: str = 
                     last_set[device] = (game.ids[f"k{number}"], f"n{number}")
             let_work(fleet, game.random.randrange(1, 60))
             game.restart()
+        # A device that met a dead server nine times in a row waits 26 to 51 seconds (TR-069 3.2.1.1).
         commands = until(game.settled, "every command to end", 90, game.server, 0.2)
         check(game, fleet, commands, last_set)
         summary = fleet.summary()
