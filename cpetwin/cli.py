@@ -22,6 +22,7 @@ from .errors import BadInput, CpetwinError
 NOUNS: dict[str, str] = {
     "serve": "run the server",
     "status": "addresses, store and counts of a running server",
+    "clock": "move the domain clock of a server started with --clock manual",
     "enrol": "what to enter in a new gateway",
     "find": "search phone, account, serial, MAC, IP, address, name",
     "inventory": "import who lives where",

@@ -28,6 +28,7 @@ SAMPLES: dict[str, Any] = {
     "addUser": {"name": "somebody", "role": "l1"},
     "setRole": {"role": "l1"},
     "createToken": {"label": "test"},
+    "advanceClock": {"seconds": 60},
     "importInventory": b"serial,oui,home\nSN1,001122,home-1\n",
 }
 """operation -> its body, or its query where it has no body."""

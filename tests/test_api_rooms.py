@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from api_world import NEVER_READ, ONLINE, T0, World, in_world
 
-from cpetwin.clock import HOUR, iso
+from cpetwin.clock import HOUR, SystemClock, iso
 from cpetwin.twin.identity import DeviceId
 from cpetwin.twin.report import CommandUpdate, Observations, Report
 
@@ -289,3 +289,20 @@ def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch
         writer.close()
 
     in_world(tmp_path, test, populate=False)
+
+
+def test_the_domain_clock_moves_only_when_it_is_manual(tmp_path: Path) -> None:
+    """Moving it is audited and seen by everything that tells the time; a server on real time answers 404."""
+
+    async def test(world: World) -> None:
+        status, moved, _ = await world.call("POST", "/api/v1/clock/advance", json={"seconds": 8 * 3600})
+        assert status == 200 and moved["before"] < moved["now"]
+        _, said, _ = await world.call("GET", "/api/v1/status")
+        assert said["now"] == moved["now"]
+        assert (await world.call("POST", "/api/v1/clock/advance", json={"seconds": -1}))[0] == 400
+        _, audit, _ = await world.call("GET", "/api/v1/audit")
+        assert "clock.advance" in str(audit)
+        object.__setattr__(world.services, "clock", SystemClock())
+        assert (await world.call("POST", "/api/v1/clock/advance", json={"seconds": 1}))[0] == 404
+
+    in_world(tmp_path, test)

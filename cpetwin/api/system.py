@@ -12,8 +12,9 @@ from aiohttp import web
 from prometheus_client import generate_latest
 
 from .. import __version__
+from ..clock import SECOND, ManualClock
 from ..datamodel import parse_condition
-from ..errors import BadInput, Unauthenticated, Unavailable
+from ..errors import BadInput, NotFound, Unauthenticated, Unavailable
 from ..twin.event import Event
 from . import shapes
 from .columns import instant
@@ -24,6 +25,7 @@ from .twins import instant_of
 
 MAX_AUDIT = 10_000
 MAX_EVENTS = 1000
+MAX_ADVANCE_S = 10 * 365 * 86400
 MAX_STREAMS = 100
 STREAM_EVERY_S = 0.5
 """How often a stream looks for new events."""
@@ -73,6 +75,18 @@ async def status(call: Call) -> Any:
 
 async def store_stats(call: Call) -> Any:
     return await call.services.store.stats()
+
+
+async def advance_clock(call: Call) -> Any:
+    """Move the domain clock; only a server started with ``--clock manual`` has one that moves."""
+    clock = call.services.clock
+    if not isinstance(clock, ManualClock):
+        raise NotFound("the clock of this server cannot be moved", "start it with --clock manual")
+    seconds: float = call.body["seconds"]
+    before = clock.now()
+    await call.services.store.add_audit(call.entry("clock.advance", "clock", seconds=seconds))
+    clock.advance(round(seconds * SECOND))
+    return {"before": instant(before), "now": instant(clock.now())}
 
 
 async def enrol(call: Call) -> Any:
@@ -209,6 +223,11 @@ OPERATIONS = (
     Operation(
         "GET", "/api/v1/store", "storeStats", "store.read", "figures of the store", store_stats,
         {200: ("the figures", _STATS)},
+    ),
+    Operation(
+        "POST", "/api/v1/clock/advance", "advanceClock", "clock.admin", "move the domain clock (--clock manual only)",
+        advance_clock, {200: ("the times", record({"before": INSTANT, "now": INSTANT}))},
+        body=record({"seconds": {"type": "number", "minimum": 0, "maximum": MAX_ADVANCE_S}}), errors=(404,),
     ),
     Operation(
         "GET", "/api/v1/enrol", "showEnrol", "enrol.read", "what to enter in a new gateway; audited", enrol,
