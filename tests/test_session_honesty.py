@@ -185,3 +185,21 @@ def test_a_reset_wipes_the_evidence(world) -> None:
         assert (await w.outcome(add.id)).state == "unknown" and count(w, "AddObject") == 1
 
     world(test)
+
+
+def test_a_lost_add_among_other_new_rows_is_not_guessed(world):
+    """Two rows appeared and the answer was lost: the command is unknown, and no row is touched."""
+
+    async def test(w: World) -> None:
+        await w.contact()
+        command = await w.submit("add", {"table": "Device.NAT.PortMapping.", "values": {"ExternalPort": "8080"}})
+        await w.open()
+        request = await w.post(EMPTY)
+        w.cpe.answer(request)
+        w.cpe.tree["Device.NAT.PortMapping.9.ExternalPort"] = ["1", "unsignedInt", True]
+        await leave(w)
+        await w.contact()
+        assert (await w.outcome(command.id)).state == "unknown"
+        assert w.cpe.tree["Device.NAT.PortMapping.9.ExternalPort"][0] == "1"
+
+    world(test)

@@ -120,15 +120,18 @@ def _rows(contact: Contact, table: str) -> Generator[Any, Any, dict[str, bool] |
 
 
 def _new_row(contact: Contact, stored: StoredCommand, table: str) -> Generator[Any, Any, str | None]:
-    """The row that an AddObject made whose answer was lost: there now, unknown to the twin."""
+    """The row that an AddObject made whose answer was lost: the only one there that the twin does not know.
+
+    Somebody else may have added rows since the twin was read; then nobody can tell, and nobody guesses.
+    """
     now = yield from _rows(contact, table)
     if now is None:
         return None
     twin = yield LoadTwin()
     known = twin.objects(table)
-    fresh = sorted((path for path in now if path not in known), key=lambda p: int(p.split(".")[-2]))
-    if fresh:
-        return fresh[-1]
+    fresh = [path for path in now if path not in known]
+    if len(fresh) == 1:
+        return fresh[0]
     step = CommandUpdate(
         stored.id, ("sent", "verifying"), "unknown", contact.attempt("executed"),
         {"reason": f"the device added a row to {table}, but it cannot be told which"},
