@@ -152,6 +152,7 @@ async def _acs(
         ports.cwmp = await listen(
             settings.listen, settings.cwmp_port, endpoint, HttpLimits(), counters, overloaded=endpoint.overloaded
         )
+    await waking.resume()
     stack.push_async_callback(ports.cwmp.close, _CONNECTION_GRACE_S)
     stack.push_async_callback(endpoint.close, SESSION_GRACE_S)
     stack.push_async_callback(ports.cwmp.stop_accepting)

@@ -55,9 +55,15 @@ class Waking:
             self._again[device] += 1
             self._start(self._wake_for_rest(device))
 
+    async def resume(self) -> None:
+        """After a start: wake the devices whose commands should have happened now when the server went away."""
+        waiting = await self._store.commands(states=("queued", "sent"), limit=MAX_WAITING)
+        for device in {command.device for command in waiting}:
+            self._start(self._wake_for_rest(device))
+
     async def _wake_for_rest(self, key: int) -> None:
         now = self._clock.now()
-        queued = await self._store.commands(key, ("queued",))
+        queued = await self._store.commands(key, ("queued", "sent"))
         if any(masked_command(command.body).when == "now" and command.not_before <= now for command in queued):
             await self._wake(key)
 
