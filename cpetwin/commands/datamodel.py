@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..errors import CpetwinError, NotFound
+from ._datamodel_map import map_
 from ._options import Everywhere
 from ._output import document, pairs, table
 
@@ -245,3 +246,6 @@ def _counts(model: Any) -> _Counts:
 
 
 # -- map
+
+
+cli.add_command(map_)

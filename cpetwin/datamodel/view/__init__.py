@@ -9,9 +9,10 @@ A tree under ``Device.`` is its own view. Every native path answers by itself to
 
 from .instances import InstanceMap
 from .native import Native
+from .rows import AddPlan, plan_add, plan_delete
 from .table import Table, table
 from .view import Entry, View
-from .write import AddPlan, Change, WritePlan, plan_add, plan_delete, plan_write
+from .write import Change, WritePlan, plan_write
 
 __all__ = [
     "AddPlan",

@@ -274,7 +274,7 @@ class View:
     def values(self) -> dict[str, str]:
         """Device:2 path -> text, of everything in the view."""
         native, several = self.tree.values, self._several
-        out = {path: value[0] for path, value in native.items() if not path.startswith(ROOT)} if self._mixed() else {}
+        out = {path: value[0] for path, value in native.items() if path.startswith(DEVICE)} if self._mixed() else {}
         for shown, source in self._single.items():
             mapped = source.mapped
             plain = mapped.plain
@@ -300,7 +300,7 @@ class View:
         """Every Device:2 parameter with its entry."""
         get = self.get
         for path in self.tree.values:
-            if not path.startswith(ROOT):
+            if path.startswith(DEVICE):
                 entry = get(path)
                 if entry is not None:
                     yield path, entry
@@ -332,8 +332,8 @@ class View:
 
     def device2(self, native: str) -> tuple[str, ...]:
         """The Device:2 parameters that a native parameter is part of and that have a value; empty when unmapped."""
-        if native in self.tree.values and not native.startswith(ROOT):
-            return (native,)
+        if native.startswith(DEVICE):
+            return (native,) if native in self.tree.values else ()
         if self._shown is None:
             self._shown = {}
             for shown in self._single:

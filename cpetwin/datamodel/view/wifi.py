@@ -82,7 +82,7 @@ def standards(text: str) -> list[str]:
 
 def read_standards(text: str, band: str) -> str | None:
     """Device:2 OperatingStandards of a TR-098 Standard (vendors also send ac and ax)."""
-    word = text.strip().lower()
+    word = re.sub(r"\A(?:802\.11|11)", "", text.strip().lower())
     if not word:
         return None
     if word == "n":

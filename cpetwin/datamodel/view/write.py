@@ -6,7 +6,7 @@ side effect that the operator did not ask for is listed in ``implied`` with a se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ...errors import BadInput, NotFound
@@ -14,10 +14,10 @@ from ..value import same_value
 from .clock import offset_of_posix
 from .convert import conversion, write_boolean, write_hex
 from .folds import current_wep_key, first_row, is_key, up_first, wlan_of, wlans_of
-from .native import CONNECTIONS, Idx, is_true, path_of
+from .native import CONNECTIONS, is_true
 from .numbers import split_list
 from .sources import Source
-from .table import DEVICE, ROOT
+from .table import DEVICE
 from .view import RECIPES, View
 from .wifi import cipher_places, cipher_word, modes_supported, security_of, tuple_for
 
@@ -37,13 +37,6 @@ class WritePlan(NamedTuple):
 
     changes: tuple[Change, ...]
     implied: tuple[Change, ...] = ()
-
-
-class AddPlan(NamedTuple):
-    """Add a row to the native ``table`` (final dot), then write ``columns`` (leaf, text, type) in it."""
-
-    table: str
-    columns: tuple[tuple[str, str, str], ...]
 
 
 def plan_write(view: View, path: str, text: str) -> WritePlan:
@@ -77,7 +70,7 @@ def _write_native(view: View, path: str, text: str) -> WritePlan:
     now, type_, writable = view.tree.values[path]
     if not writable:
         raise BadInput(f"the device does not let {path} be written")
-    _check_type(path, text, type_)
+    check_type(path, text, type_)
     if same_value(now, text, type_):
         return WritePlan(())
     return WritePlan((Change(path, text, type_ or "string"),))
@@ -97,7 +90,7 @@ def _check(view: View, path: str, text: str, sources: list[Source]) -> None:
         raise BadInput(f"the device does not let {path} be written", f"read-only there: {sources[0].path}")
     if conversion(mapped).write is None and row.target not in RECIPES:
         raise BadInput(f"{path} cannot be written on this device", f"TR-098 only reports it, in {sources[0].path}")
-    _check_type(path, text, row.type)
+    check_type(path, text, row.type)
     if mapped.words is not None and row.target not in _RECIPES:
         items = split_list(text) if row.is_list else [text]
         wrong = next((item for item in items if item not in mapped.words), None)
@@ -106,7 +99,8 @@ def _check(view: View, path: str, text: str, sources: list[Source]) -> None:
             raise BadInput(f"{wrong!r} is no value of {path}", f"allowed: {allowed}")
 
 
-def _check_type(path: str, text: str, type_: str) -> None:
+def check_type(path: str, text: str, type_: str) -> None:
+    """Refuse text that is no value of an XML Schema type."""
     if type_ == "boolean":
         if text.strip().lower() not in ("true", "false", "1", "0"):
             raise BadInput(f"{path} is a boolean, not {text!r}", "allowed: true, false")
@@ -150,11 +144,12 @@ def _native_reference(view: View, source: Source, text: str) -> str:
         return tail or "-1"
     items = [view.references.to_native(item) for item in split_list(text)]
     if None in items:
-        raise BadInput(f"nothing on this device stands for {text!r}", _interfaces(view))
+        raise BadInput(f"nothing on this device stands for {text!r}", interfaces(view))
     return ",".join(item for item in items if item)
 
 
-def _interfaces(view: View) -> str:
+def interfaces(view: View) -> str:
+    """A hint that names the WAN interfaces of the device."""
     rows = [f"Device.IP.Interface.{view.numbers.connection(k, i)}" for k in CONNECTIONS for i in view.tree.rows(k)]
     return "interfaces: " + ", ".join(rows) if rows else ""
 
@@ -349,149 +344,3 @@ _RECIPES: dict[str, Recipe] = {
 }
 _ALWAYS = frozenset(("Device.WiFi.Radio.{i}.Channel",))
 """Written even when the value is as wanted: the device could move away from it by itself."""
-
-
-# -- rows -----------------------------------------------------------------------------------------------------------
-
-_TABLES = {
-    "Device.NAT.PortMapping.": "PORTMAP",
-    "Device.Routing.Router.1.IPv4Forwarding.": "ROUTE",
-}
-
-
-def plan_add(view: View, table: str, columns: Mapping[str, str]) -> AddPlan:
-    """The native row for a new row of the Device:2 ``table`` (``Device.NAT.PortMapping.``) with these values.
-
-    Raises BadInput when the device has no such table, a column has no native place, or a value is impossible.
-    """
-    table = table.rstrip(".") + "."
-    if not table.startswith(DEVICE) or (not view.tree.parsed and view.tree.values):
-        return AddPlan(table, tuple((leaf, text, _column_type(view, table, leaf)) for leaf, text in columns.items()))
-    native, template, columns = _native_table(view, table, dict(columns))
-    if view.tree.objects.get(native) is False:
-        raise BadInput(f"the device does not let rows be added to {table}", f"its table {native} is read-only")
-    target = _template(table) + "{i}."
-    places = {}
-    for row in view.tree.table.rows:
-        if row.native.startswith(template + "{i}.") and row.target.startswith(target):
-            places[row.target.removeprefix(target)] = row
-    out = []
-    for leaf, text in columns.items():
-        row_ = places.get(leaf)
-        if row_ is None or "{i}" in row_.native.removeprefix(template + "{i}."):
-            raise BadInput(f"{table}{{i}}.{leaf} has no place on this device", "allowed: " + ", ".join(sorted(places)))
-        mapped = next(m for m in view.tree.table.mapped(row_.native) if m.row is row_)
-        _check_type(table + leaf, text, row_.type)
-        if mapped.words is not None and text not in mapped.words:
-            raise BadInput(f"{text!r} is no value of {leaf}", "allowed: " + ", ".join(sorted(mapped.words)))
-        if row_.value_map.startswith("fn:path"):
-            reference = view.references.to_native(text)
-            if reference is None:
-                raise BadInput(f"nothing on this device stands for {text!r}", _interfaces(view))
-            value = reference
-        else:
-            write = conversion(mapped).write
-            if write is None:
-                raise BadInput(f"{leaf} cannot be written on this device")
-            value = write(text, _style(view, row_.native_type))
-        out.append((row_.native.removeprefix(template + "{i}."), value, row_.native_type))
-    return AddPlan(native, tuple(out))
-
-
-def _style(view: View, type_: str) -> str:
-    """How this device writes its booleans, by any that it has."""
-    if type_ != "boolean":
-        return ""
-    return next(
-        (v[0] for v in view.tree.values.values() if v[1] == "boolean" and v[0] in ("0", "1", "true", "false")), ""
-    )
-
-
-def _column_type(view: View, table: str, leaf: str) -> str:
-    """The type of a column of a device that speaks Device:2 itself: as in its other rows, else as the model says."""
-    for path, value in view.tree.values.items():
-        if path.startswith(table) and path.endswith("." + leaf):
-            return value[1] or "string"
-    child = view.tree.table.child(_template(table) + "{i}." + leaf)
-    return "string" if child is None else child.type
-
-
-def _native_table(view: View, table: str, columns: dict[str, str]) -> tuple[str, str, dict[str, str]]:
-    """The native table for new rows, its template, and the columns that remain."""
-    if table == "Device.NAT.PortMapping.":
-        kind, idx = _mapped_connection(view, columns)
-        left = {leaf: text for leaf, text in columns.items() if leaf not in ("Interface", "AllInterfaces")}
-        template = CONNECTIONS[kind] + "PortMapping."
-        return path_of(template, idx), template, left
-    if table.startswith("Device.Routing.Router.") and table.endswith(".IPv4Forwarding."):
-        template = ROOT + "Layer3Forwarding.Forwarding."
-        return template, template, columns
-    for (i,) in view.tree.rows("hostconfig"):
-        pool = f"Device.DHCPv4.Server.Pool.{view.numbers.map.number('DHCPv4.Server.Pool', f'lan:{i}')}."
-        for leaf, native in (("StaticAddress.", "DHCPStaticAddress."), ("Option.", "DHCPOption.")):
-            if table == pool + leaf:
-                template = ROOT + "LANDevice.{i}.LANHostConfigManagement." + native
-                return path_of(template, (i,)), template, columns
-    target = _template(table) + "{i}."
-    for row in view.tree.table.rows:
-        if row.rule == "same" and row.target.startswith(target) and row.native.count("{i}") == row.target.count("{i}"):
-            depth = target.count("{i}")
-            parts = row.native.split("{i}")
-            template = "{i}".join(parts[:depth])
-            numbers = tuple(int(s) for s in table.split(".") if s.isdigit())
-            native = path_of(template, numbers)
-            if native in view.tree.objects or any(p.startswith(native.rpartition(".")[0]) for p in view.tree.parents):
-                return native, template, columns
-    raise BadInput(f"rows cannot be added to {table} on this device", "allowed: " + ", ".join(sorted(_TABLES)))
-
-
-def _mapped_connection(view: View, columns: dict[str, str]) -> tuple[str, Idx]:
-    """The connection a new port mapping belongs to: the one named, else the only enabled one, else the default."""
-    wanted = columns.get("Interface", "").rstrip(".")
-    found: list[tuple[str, Idx]] = [(kind, idx) for kind in CONNECTIONS for idx in view.tree.rows(kind)]
-    if not found:
-        raise BadInput("this device has no WAN connection for a port mapping")
-    if wanted:
-        for kind, idx in found:
-            if f"Device.IP.Interface.{view.numbers.connection(kind, idx)}" == wanted:
-                return kind, idx
-        raise BadInput(f"{wanted} is no WAN interface of this device", _interfaces(view))
-    enabled = [(k, i) for k, i in found if is_true(view.tree.of(k, i, "Enable"))] or found
-    connected = [(k, i) for k, i in enabled if view.tree.of(k, i, "ConnectionStatus") == "Connected"] or enabled
-    routed = [(k, i) for k, i in connected if "ridged" not in view.tree.of(k, i, "ConnectionType")] or connected
-    if len(routed) > 1:
-        raise BadInput(
-            "several WAN interfaces could have the port mapping", "say which: Interface=..; " + _interfaces(view)
-        )
-    return routed[0]
-
-
-def plan_delete(view: View, row: str) -> str:
-    """The native row (final dot) behind a Device:2 row (``Device.NAT.PortMapping.3.``).
-
-    Raises NotFound when there is no such row, BadInput when it has no native row of its own.
-    """
-    row = row.rstrip(".") + "."
-    if any(p.startswith(row) for p in view.tree.values):
-        return row
-    if not row[:-1].rpartition(".")[2].isdigit():
-        raise BadInput(f"{row} is no row", "a row ends in its number, as Device.NAT.PortMapping.1.")
-    natives = view.native_objects(row)
-    if not natives:
-        raise NotFound(f"this device has no row {row}")
-    native = natives[0]
-    if not native[:-1].rpartition(".")[2].isdigit() or not _own_row(view, row, native):
-        raise BadInput(f"{row} stands for {native} and cannot be deleted")
-    if view.tree.objects.get(native, True) is False:
-        raise BadInput(f"the device does not let {row} be deleted", f"its row {native} is read-only")
-    return native
-
-
-def _own_row(view: View, row: str, native: str) -> bool:
-    """Whether the native row is this Device:2 row and no part of something bigger."""
-    place = view.tree.table.home(_template(native))
-    return place is not None and place.target == _template(row)
-
-
-def _template(path: str) -> str:
-    return ".".join("{i}" if s.isdigit() else s for s in path.split("."))
