@@ -41,17 +41,20 @@ def test_eight_ssids_are_two_radios() -> None:
 @pytest.mark.parametrize(
     ("beacon", "more", "mode", "cipher"),
     [
-        ("None", "", "None", None),
-        ("Basic", "WL.1.BasicEncryptionModes = None", "None", None),
-        ("Basic", "WL.1.BasicEncryptionModes = WEPEncryption\nWL.1.WEPKey.1.WEPKey = 12345", "WEP-64", None),
-        ("Basic", "WL.1.BasicEncryptionModes = WEPEncryption\nWL.1.WEPKey.1.WEPKey =", "WEP-128", None),
+        ("None", "", "None", "AES"),
+        ("Basic", "WL.1.BasicEncryptionModes = None", "None", "AES"),
+        ("OPEN", "WL.1.WPAEncryptionModes = WEPEncryption", "None", ""),
+        ("WPA/WPA2", "WL.1.WPAEncryptionModes = TKIP", "WPA-WPA2-Personal", "TKIP"),
+        ("WPA2-PSK", "WL.1.IEEE11iEncryptionModes = AES", "WPA2-Personal", "AES"),
+        ("Basic", "WL.1.BasicEncryptionModes = WEPEncryption\nWL.1.WEPKey.1.WEPKey = 12345", "WEP-64", "AES"),
+        ("Basic", "WL.1.BasicEncryptionModes = WEPEncryption\nWL.1.WEPKey.1.WEPKey =", "WEP-128", "AES"),
         ("WPA", "WL.1.WPAAuthenticationMode = PSKAuthentication\nWL.1.WPAEncryptionModes = TKIPEncryption",
          "WPA-Personal", "TKIP"),
         ("11i", "WL.1.IEEE11iAuthenticationMode = EAPAuthentication\nWL.1.IEEE11iEncryptionModes = AESEncryption",
          "WPA2-Enterprise", "AES"),
         ("WPAand11i", "WL.1.IEEE11iAuthenticationMode = PSKAuthentication\n"
          "WL.1.IEEE11iEncryptionModes = TKIPandAESEncryption", "WPA-WPA2-Personal", "TKIP,AES"),
-        ("Strange", "", None, None),
+        ("Strange", "", None, "AES"),
     ],
 )  # fmt: skip
 def test_the_security_mode_is_read_from_the_whole_tuple(
@@ -92,6 +95,7 @@ def test_a_fibre_gateway() -> None:
     assert shown[f"{ip}.Status"] == "Up"
     assert shown["Device.PPP.Interface.1.X_HW_VLAN"] == "100"
     assert shown["Device.Optical.Interface.1.Status"] == "Up"
+    assert shown["Device.Optical.Interface.1.Stats.BytesSent"] == "4711"
     assert shown["Device.Optical.Interface.1.X_GponInterafceConfig.RXPower"] == "-19"
     assert shown["Device.NAT.PortMapping.1.ExternalPort"] == "443"
     assert shown["Device.NAT.PortMapping.1.Enable"] == "true"

@@ -99,6 +99,7 @@ DeviceInfo.SoftwareVersion! = V5R19
 DeviceInfo.X_HW_ModuleType = abc
 WANDevice.1.WANCommonInterfaceConfig.WANAccessType! = XPON
 WANDevice.1.WANCommonInterfaceConfig.PhysicalLinkStatus! = Up
+WANDevice.1.WANCommonInterfaceConfig.TotalBytesSent! = 4711
 WANDevice.1.X_GponInterafceConfig.Status! = Up
 WANDevice.1.X_GponInterafceConfig.RXPower! = -19
 WC.1.WANPPPConnection.1.Enable = 1

@@ -14,7 +14,7 @@ from .clock import posix_of_offset
 from .convert import read_hex
 from .native import is_true, path_of
 from .numbers import is_dhcp, split_list
-from .wifi import WLAN, band_of, modes_supported, read_mode, read_standards, security_of
+from .wifi import WLAN, modes_supported, read_mode, read_standards, security_of
 
 if TYPE_CHECKING:
     from .sources import Source
@@ -126,8 +126,7 @@ def _radio_status(view: View, sources: list[Source]) -> str | None:
 
 def _standards(view: View, sources: list[Source]) -> str | None:
     for source in up_first(view, sources):
-        band = band_of(view.tree, source.parsed.idx[:2], view.instances)
-        found = read_standards(view.tree.text(source.path), band)
+        found = read_standards(view.tree.text(source.path), view.numbers.bands.get(source.parsed.idx[:2], ""))
         if found is not None:
             return found
     return None

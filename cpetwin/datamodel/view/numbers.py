@@ -286,13 +286,19 @@ def _wan_link(numbers: Numbers, idx: Idx, target: str, native: str) -> Found:
 
 
 def _by_access(access: str, table: str) -> Rule:
-    """One row per WAN device of this access; without a number in the path, the first such device."""
+    """One row per WAN device of this access; without a number in the path, the first such device.
+
+    The counters of a PON gateway go to its optical interface, which the table leaves out.
+    """
 
     def rule(numbers: Numbers, idx: Idx, target: str, native: str) -> Found:
         if not idx:
             rows = [row for row, found in numbers.access.items() if found == access]
             return [(target, (numbers.map.number(table, str(rows[0][0])),))] if rows else []
         common = ".WANCommonInterfaceConfig." in native
+        if common and access == "Ethernet" and ".Stats." in target and numbers.access.get(idx[:1]) == "PON":
+            number = numbers.map.number("Optical.Interface", str(idx[0]))
+            return [(target.replace("Device.Ethernet.", "Device.Optical."), (number,))]
         if (common or access == "PON") and numbers.access.get(idx[:1]) != access:
             return []
         key = f"wan:{idx[0]}" if table == "Ethernet.Interface" else str(idx[0])

@@ -37,7 +37,8 @@ class Place(NamedTuple):
 class Mapped:
     """A row as the view uses it. ``place`` is the target's object, ``leaf`` its last name; ``rank`` orders the
     natives of one Device:2 parameter (lowest first); ``words`` the legal values of the target, if enumerated;
-    ``plain`` is found out on first use: whether one native parameter, converted by ``read``, is the whole story."""
+    ``plain`` is found out on first use: whether one native parameter, converted by ``read``, is the whole story (and
+    then ``settable``: whether it can be written where the device allows it)."""
 
     row: Row
     place: Place
@@ -46,6 +47,7 @@ class Mapped:
     words: frozenset[str] | None
     plain: bool | None = None
     read: Callable[[str], str | None] | None = None
+    settable: bool = False
 
 
 FALLBACK = "fallback"

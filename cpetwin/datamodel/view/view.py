@@ -205,6 +205,20 @@ class View:
             return entry
 
     def _entry(self, path: str) -> Entry | None:
+        source = self._single.get(path)
+        if source is not None and path not in self._several:
+            mapped = source.mapped
+            plain = mapped.plain
+            if plain or (plain is None and _judge(mapped)):
+                text, type_, writable = self.tree.values[source.parsed.path]
+                made_of = text if mapped.read is None else mapped.read(text)
+                if made_of is not None and path not in self.tree.values:
+                    row = mapped.row
+                    shown_type = row.type or type_ or "string"
+                    return Entry((source.parsed.path,), made_of, shown_type, writable and mapped.settable, row.kind)
+        return self._made_of_many(path)
+
+    def _made_of_many(self, path: str) -> Entry | None:
         native = self.tree.values.get(path)
         if native is not None:
             return Entry((path,), native[0], native[1], native[2], IDENTITY)
@@ -389,7 +403,8 @@ def _rank(source: Source) -> tuple[int, tuple[int, ...]]:
 def _judge(mapped: Mapped) -> bool:
     """Fill in ``plain`` and ``read`` of a row."""
     row = mapped.row
-    mapped.read = conversion(mapped).read
+    mapped.read, write = conversion(mapped)
+    mapped.settable = row.writable and row.target not in _FOLD_ONLY and write is not None
     mapped.plain = not (
         mapped.words is not None or row.target in FOLDS or row.target in _KEYS or row.value_map in _REFERENCE
     )

@@ -110,34 +110,6 @@ TUPLE = (
 )
 """The parameters that make up a security mode."""
 
-_BEACONS = {
-    "none": "none",
-    "": "",
-    "basic": "basic",
-    "wpa": "wpa",
-    "11i": "11i",
-    "wpa2": "11i",
-    "rsn": "11i",
-    "wpaand11i": "both",
-    "wpa/wpa2": "both",
-    "wpaandwpa2": "both",
-    "wpa-wpa2": "both",
-    "basicandwpa": "wpa",
-    "basicand11i": "11i",
-    "basicandwpaand11i": "both",
-    "wpa3": "wpa3",
-    "11iandwpa3": "transition",
-    "wpa2andwpa3": "transition",
-    "wpa2/wpa3": "transition",
-}
-_CIPHERS = {
-    "tkipencryption": "TKIP",
-    "aesencryption": "AES",
-    "tkipandaesencryption": "TKIP,AES",
-    "wepandtkipencryption": "TKIP",
-    "wepandaesencryption": "AES",
-    "wepandtkipandaesencryption": "TKIP,AES",
-}
 _CIPHER_WORDS = {"TKIP": "TKIPEncryption", "AES": "AESEncryption", "TKIP,AES": "TKIPandAESEncryption"}
 
 
@@ -153,8 +125,21 @@ class Security(NamedTuple):
 
     @property
     def family(self) -> str:
-        """none, basic, wpa, 11i, both, wpa3, transition; empty when the device says nothing we know."""
-        return _BEACONS.get(self.beacon.strip().lower(), "")
+        """none, basic, wpa, 11i, both, wpa3, transition; empty when the device says nothing we know.
+
+        The words are those of TR-098 (``WPAand11i``) and of vendors (``WPA2``, ``WPA/WPA2-PSK``, ``OPEN``).
+        """
+        word = self.beacon.strip().lower()
+        sae = "wpa3" in word or "sae" in word
+        rsn = "11i" in word or "wpa2" in word or "rsn" in word
+        wpa = "wpa" in word.replace("wpa2", "").replace("wpa3", "")
+        if sae:
+            return "transition" if rsn else "wpa3"
+        if rsn or wpa:
+            return "both" if rsn and wpa else "11i" if rsn else "wpa"
+        if word in ("basic", "open", "opensystem", "wep"):
+            return "basic"
+        return "none" if word == "none" else ""
 
     @property
     def mode(self) -> str | None:
@@ -163,7 +148,8 @@ class Security(NamedTuple):
         if family == "none":
             return "None"
         if family == "basic":
-            return "WEP" if "wep" in self.basic_encryption.lower() else "None"
+            wep = "wep" in self.basic_encryption.lower() or "wep" in self.beacon.lower()
+            return "WEP" if wep else "None"
         if family in ("wpa3", "transition"):
             return "WPA3-Personal" if family == "wpa3" else "WPA3-Personal-Transition"
         if family not in ("wpa", "11i", "both"):
@@ -174,17 +160,20 @@ class Security(NamedTuple):
         return {"wpa": "WPA-", "11i": "WPA2-", "both": "WPA-WPA2-"}[family] + kind
 
     @property
-    def encryption(self) -> str | None:
-        """Device:2 Security.EncryptionMode; None where the mode has no cipher of its own."""
-        family = self.family
-        if family not in ("wpa", "11i", "both"):
-            return None
-        words = (self.wpa_encryption,) if family == "wpa" else (self.rsn_encryption, self.wpa_encryption)
-        for word in words:
-            cipher = _CIPHERS.get(word.strip().lower())
-            if cipher:
-                return cipher
-        return None
+    def encryption(self) -> str:
+        """Device:2 Security.EncryptionMode, the ciphers used when the mode is one of WPA; empty when there are none."""
+        words = (self.wpa_encryption, self.rsn_encryption)
+        for word in words if self.family == "wpa" else reversed(words):
+            found = ciphers(word)
+            if found:
+                return found
+        return ""
+
+
+def ciphers(word: str) -> str:
+    """``TKIPandAESEncryption`` -> ``TKIP,AES``; empty for WEP and none."""
+    folded = word.lower()
+    return ",".join(c for c, mark in (("TKIP", "tkip"), ("AES", "aes"), ("AES", "ccmp")) if mark in folded)
 
 
 def security_of(tree: NativeTree, prefix: str) -> Security:
@@ -251,16 +240,13 @@ def tuple_for(mode: str, now: Security) -> dict[str, str]:
 
 
 def _cipher(now: str, default: str) -> str:
-    return now if now.strip().lower() in _CIPHERS and not now.lower().startswith("wep") else default
+    return now if ciphers(now) and "wep" not in now.lower() else default
 
 
 def cipher_places(now: Security) -> tuple[str, ...]:
-    """Which native parameters carry the cipher of the present mode."""
-    return {
-        "wpa": ("WPAEncryptionModes",),
-        "11i": ("IEEE11iEncryptionModes",),
-        "both": ("WPAEncryptionModes", "IEEE11iEncryptionModes"),
-    }.get(now.family, ())
+    """Which native parameters carry the cipher of the present mode; all when no WPA mode is on."""
+    both = ("WPAEncryptionModes", "IEEE11iEncryptionModes")
+    return {"wpa": both[:1], "11i": both[1:]}.get(now.family, both)
 
 
 def cipher_word(text: str) -> str | None:

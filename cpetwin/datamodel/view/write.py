@@ -192,8 +192,6 @@ def _write_cipher(view: View, sources: list[Source], text: str) -> WritePlan:
     if word is None:
         raise BadInput(f"{text!r} is no cipher of this device", "allowed: TKIP, AES, TKIP,AES")
     places = cipher_places(security_of(view.tree, prefix))
-    if not places:
-        raise BadInput("the present security mode has no cipher to choose", "set Security.ModeEnabled first")
     changes = []
     for leaf in places:
         value = view.tree.values.get(prefix + leaf)
