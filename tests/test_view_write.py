@@ -174,6 +174,26 @@ def test_impossible_writes_say_what_is_possible(path: str, text: str, hint: str)
     assert hint in refused.value.hint
 
 
+def test_what_was_never_read_has_no_value_but_can_be_written() -> None:
+    """Known by name only; automatic channel choice that nobody knows of is turned off too."""
+    values: Tree = {
+        WLAN + "1.Channel": Native(None, "unsignedInt", True),
+        WLAN + "1.AutoChannelEnable": Native(None, "boolean", True),
+        WLAN + "1.SSID": Native(None, "string", True),
+        WLAN + "1.BeaconType": Native(None, "string", True),
+        ROOT + "ManagementServer.STUNEnable": Native(None, "boolean", True),
+    }
+    one = view(values)
+    unread = ("WiFi.SSID.1.SSID", "WiFi.Radio.1.Channel", "WiFi.AccessPoint.1.Security.ModeEnabled",
+              "WiFi.Radio.1.AutoChannelEnable", "ManagementServer.STUNEnable")  # fmt: skip
+    for path in unread:
+        assert one.get("Device." + path) is None and "Device." + path not in one.values(), path
+    assert plan_write(one, "Device.WiFi.SSID.1.SSID", "a").changes[0].text == "a"
+    plan = plan_write(one, "Device.WiFi.Radio.1.Channel", "6")
+    assert [c.text for c in (*plan.changes, *plan.implied)] == ["6", "false"]
+    assert plan_write(one, "Device.ManagementServer.STUNEnable", "true").changes
+
+
 def test_unknown_paths_are_not_found() -> None:
     """Nothing is invented for a path the device has nothing for."""
     with pytest.raises(NotFound):

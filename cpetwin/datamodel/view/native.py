@@ -10,9 +10,10 @@ from .table import ROOT, Parsed, Table, table
 
 
 class Native(NamedTuple):
-    """A native parameter: ``text`` as received, XML Schema type without prefix (may be empty), writable."""
+    """A native parameter: ``text`` as received (None: it exists, but was never read), XML Schema type without prefix
+    (may be empty), writable."""
 
-    text: str
+    text: str | None
     type: str = "string"
     writable: bool = False
 
@@ -86,7 +87,7 @@ class NativeTree:
     """``values``: parameter -> Native (or a tuple like it); ``objects``: object path with its dot -> writable."""
 
     def __init__(
-        self, values: Mapping[str, tuple[str, str, bool]], objects: Mapping[str, bool] | Iterable[str] = ()
+        self, values: Mapping[str, tuple[str | None, str, bool]], objects: Mapping[str, bool] | Iterable[str] = ()
     ) -> None:
         self.values = values
         self.objects: Mapping[str, bool] = objects if isinstance(objects, Mapping) else dict.fromkeys(objects, False)
@@ -129,8 +130,8 @@ class NativeTree:
         return idx in self._rows.get(anchor, ())
 
     def text(self, path: str) -> str:
-        """The text at a native path, empty when it is not there."""
-        return self.values.get(path, _NOTHING)[0]
+        """The text at a native path, empty when it is not there or not known."""
+        return self.values.get(path, _NOTHING)[0] or ""
 
     def of(self, anchor: str, idx: Idx, leaf: str) -> str:
         """The text of a parameter of a row."""

@@ -71,7 +71,8 @@ class View:
     """The Device:2 view of one device.
 
     Args:
-        native: parameter -> (text, type, writable), as the device says; not copied, must not change meanwhile.
+        native: parameter -> (text, type, writable), as the device says; text None for one that was never read (it
+            has no value in the view, but can be written). Not copied, must not change meanwhile.
         instances: the device's instance map; store it again when ``instances.changed`` afterwards.
         objects: object paths with their final dot (a mapping says whether each is writable); empty tables are
             known only from here.
@@ -81,7 +82,7 @@ class View:
 
     def __init__(
         self,
-        native: Mapping[str, tuple[str, str, bool]],
+        native: Mapping[str, tuple[str | None, str, bool]],
         instances: InstanceMap | None = None,
         objects: Mapping[str, bool] | Iterable[str] = (),
         seen: float | None = None,
@@ -211,7 +212,7 @@ class View:
             plain = mapped.plain
             if plain or (plain is None and _judge(mapped)):
                 text, type_, writable = self.tree.values[source.parsed.path]
-                made_of = text if mapped.read is None else mapped.read(text)
+                made_of = text if mapped.read is None or text is None else mapped.read(text)
                 if made_of is not None and path not in self.tree.values:
                     row = mapped.row
                     shown_type = row.type or type_ or "string"
@@ -221,7 +222,7 @@ class View:
     def _made_of_many(self, path: str) -> Entry | None:
         native = self.tree.values.get(path)
         if native is not None:
-            return Entry((path,), native[0], native[1], native[2], IDENTITY)
+            return None if native[0] is None else Entry((path,), native[0], native[1], native[2], IDENTITY)
         sources = self.source_of(path)
         text = self._text(sources) if sources else None
         if text is None:
@@ -242,7 +243,8 @@ class View:
         mapped = sources[0].mapped
         fold = FOLDS.get(mapped.row.target)
         if fold is not None:
-            text = fold(self, sources)
+            known = any(self.tree.values[s.parsed.path][0] is not None for s in sources)
+            text = fold(self, sources) if known else None
         elif len(sources) == 1:
             text = self._read(sources[0])
         else:
@@ -257,11 +259,15 @@ class View:
         if mapped.words is None:
             return text
         if text is None:
+            if self.tree.values[sources[0].parsed.path][0] is None:
+                return None
             return "Unknown" if "Unknown" in mapped.words else None
         return legal(text, mapped.words, mapped.row.is_list)
 
     def _read(self, source: Source) -> str | None:
         text = self.tree.values[source.parsed.path][0]
+        if text is None:
+            return None
         row = source.mapped.row
         if row.value_map:
             keys = _KEYS.get(row.target)
@@ -288,7 +294,7 @@ class View:
     def values(self) -> dict[str, str]:
         """Device:2 path -> text, of everything in the view."""
         native, several = self.tree.values, self._several
-        out = {path: value[0] for path, value in native.items() if path.startswith(DEVICE)} if self._mixed() else {}
+        out = {p: v[0] for p, v in native.items() if v[0] is not None and p.startswith(DEVICE)} if self._mixed() else {}
         for shown, source in self._single.items():
             mapped = source.mapped
             plain = mapped.plain
@@ -299,7 +305,7 @@ class View:
                 text = self._text(self.source_of(shown))
             else:
                 text = native[source.parsed.path][0]
-                if mapped.read is not None:
+                if mapped.read is not None and text is not None:
                     text = mapped.read(text)
             if text is not None and shown not in out:
                 out[shown] = text

@@ -71,7 +71,7 @@ def _write_native(view: View, path: str, text: str) -> WritePlan:
     if not writable:
         raise BadInput(f"the device does not let {path} be written")
     check_type(path, text, type_)
-    if same_value(now, text, type_):
+    if now is not None and same_value(now, text, type_):
         return WritePlan(())
     return WritePlan((Change(path, text, type_ or "string"),))
 
@@ -117,7 +117,7 @@ def _type_of(view: View, source: Source) -> str:
 
 def _convert(view: View, source: Source, text: str) -> Change:
     """The native text of one parameter."""
-    now = view.tree.values[source.path][0]
+    now = view.tree.text(source.path)
     row = source.mapped.row
     if "fn:path" in row.value_map or row.value_map.startswith("integer key"):
         return Change(source.path, _native_reference(view, source, text), _type_of(view, source))
@@ -157,8 +157,8 @@ def interfaces(view: View) -> str:
 def _write_group(view: View, sources: list[Source], text: str) -> WritePlan:
     """Several native rows behind one parameter (access points of a radio): those that agree now, change together."""
     best = up_first(view, sources)[0] if sources[0].mapped.place.rule.startswith("WLAN") else sources[0]
-    shown = view.tree.values[best.path][0]
-    alike = [s for s in sources if s is best or view.tree.values[s.path][0] == shown]
+    shown = view.tree.text(best.path)
+    alike = [s for s in sources if s is best or view.tree.text(s.path) == shown]
     return WritePlan(tuple(_convert(view, s, text) for s in alike if view.tree.values[s.path][2]))
 
 
@@ -240,19 +240,19 @@ def _write_channel(view: View, sources: list[Source], text: str) -> WritePlan:
     if possible and all(c.isdigit() for c in possible) and text not in possible:
         raise BadInput(f"this radio has no channel {text}", "allowed: " + ", ".join(possible))
     changes, implied = [], []
-    shown = view.tree.values[best.path][0]
+    shown = view.tree.text(best.path)
     autos = []
     for wlan in wlans_of(sources):
         auto = view.tree.values.get(wlan + "AutoChannelEnable")
-        if auto is not None and auto[2] and is_true(auto[0]):
+        if auto is not None and auto[2] and (auto[0] is None or is_true(auto[0])):
             autos.append(wlan)
             path = wlan + "AutoChannelEnable"
-            implied.append(Change(path, write_boolean("false", auto[0]), auto[1] or "boolean", _AUTO_OFF))
+            implied.append(Change(path, write_boolean("false", auto[0] or ""), auto[1] or "boolean", _AUTO_OFF))
     for source in sources:
         value = view.tree.values[source.path]
-        if not value[2] or not (source is best or value[0] == shown or wlan_of(source) in autos):
+        if not value[2] or not (source is best or (value[0] or "") == shown or wlan_of(source) in autos):
             continue
-        if value[0].strip() != text or wlan_of(source) in autos:
+        if (value[0] or "").strip() != text or wlan_of(source) in autos:
             changes.append(Change(source.path, text, value[1] or "unsignedInt"))
     return WritePlan(tuple(changes), tuple(implied))
 
@@ -278,8 +278,8 @@ def _write_all(view: View, sources: list[Source], text: str) -> WritePlan:
     changes = []
     for source in sources:
         value = view.tree.values[source.path]
-        word = write_boolean(text, value[0])
-        if value[2] and not same_value(value[0], word, "boolean"):
+        word = write_boolean(text, value[0] or "")
+        if value[2] and not same_value(value[0] or "", word, "boolean"):
             changes.append(Change(source.path, word, value[1] or "boolean"))
     return WritePlan(tuple(changes))
 
@@ -293,7 +293,7 @@ def _write_servers(view: View, sources: list[Source], text: str) -> WritePlan:
     changes = []
     for position, source in enumerate(places):
         wanted = items[position] if position < len(items) else ""
-        if view.tree.text(source.path) != wanted:
+        if view.tree.values[source.path][0] != wanted:
             changes.append(Change(source.path, wanted, _type_of(view, source)))
     return WritePlan(tuple(changes))
 
@@ -306,8 +306,10 @@ def _write_time_zone(view: View, sources: list[Source], text: str) -> WritePlan:
     prefix = sources[0].parsed.parent
     name = view.tree.values.get(prefix + "LocalTimeZoneName")
     offset = view.tree.values.get(prefix + "LocalTimeZone")
-    keeps_name = name is not None and name[2] and (name[0] != "" or parsed[1] or offset is None or not offset[2])
-    moved = offset is not None and offset[2] and not same_value(offset[0].strip(), parsed[0])
+    keeps_name = (
+        name is not None and name[2] and (name[0] not in ("", None) or parsed[1] or offset is None or not offset[2])
+    )
+    moved = offset is not None and offset[2] and not same_value((offset[0] or "").strip(), parsed[0])
     of_offset = Change(prefix + "LocalTimeZone", parsed[0], (offset or ("", "string", False))[1] or "string")
     if name is not None and keeps_name:
         implied = (of_offset._replace(why="sets the plain offset field to the same zone"),) if moved else ()
