@@ -14,6 +14,7 @@ import json
 import re
 import resource
 from itertools import count
+from random import randrange
 from urllib.parse import urlsplit
 
 import uvloop
@@ -228,7 +229,7 @@ class Load:
     async def run(self) -> dict[str, object]:
         loop = asyncio.get_running_loop()
         start = loop.time()
-        numbers = count()
+        numbers = count(randrange(10**6) * len(self.serials))
         for _ in range(self.total):
             await self.in_flight.acquire()
             number = next(numbers)
