@@ -106,6 +106,7 @@ class View:
     def _build(self) -> None:
         single, prefixes_of = self._single, self.numbers.prefixes
         memo: dict[int, tuple[str, ...]] = {}
+        new = tuple.__new__  # cheaper than Source(...), and this runs for every parameter
         for parsed in self.tree.parsed:
             for mapped, key in parsed.rows:
                 prefixes = memo.get(key)
@@ -116,7 +117,7 @@ class View:
                     if shown in single:
                         self._add(Source(mapped, parsed, shown, item))
                     else:
-                        single[shown] = Source(mapped, parsed, shown, item)
+                        single[shown] = new(Source, (mapped, parsed, shown, item))
         if not memo:
             return
         self._build_extras()
