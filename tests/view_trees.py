@@ -13,7 +13,7 @@ from cpetwin.datamodel.view import InstanceMap, Native, View
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "datamodel"
 TR098 = SHARED / "dumps" / "tr098-tplink-ec220g5v2-2023.csv.gz"
 TR181 = SHARED / "dumps" / "tr181-tplink-ec220g5v3-2023.csv.gz"
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"{SHARED} is absent")
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="shared: the folder ../shared is absent")
 
 Tree = dict[str, Native]
 
