@@ -10,6 +10,7 @@ from codec_samples import INFORM, INFORM_BYTES, NS, SAMPLES, VALUES, sample
 
 from cpetwin.acs.codec import MAX_BYTES, MESSAGES, NAMESPACES, CodecError, envelope, fault, parse
 from cpetwin.acs.codec import messages as m
+from cpetwin.twin.identity import DeviceId
 from cpetwin.twin.report import DeviceEvent, Observations
 
 SOAP = b"http://schemas.xmlsoap.org/soap/envelope/"
@@ -395,3 +396,13 @@ def test_a_refused_message_says_what_to_answer() -> None:
 
 def test_an_endless_id_is_refused() -> None:
     assert refusal(sample("RebootResponse", id="x" * 2000)).code == "too-large"
+
+
+@pytest.mark.parametrize("part", ["oui", "product_class", "serial"])
+def test_an_identity_has_bounded_parts(part: str) -> None:
+    """A DeviceId becomes keys, ids and audit entries: a megabyte of serial number is refused with 8003's code."""
+    identity = {"oui": "00AA11", "product_class": "GW", "serial": "S1"}
+    device = DeviceId(**{**identity, part: "A" * 257})
+    with pytest.raises(CodecError) as refused:
+        parse(envelope("Inform", m.Inform(device=device), id="1", namespace="urn:dslforum-org:cwmp-1-2"))
+    assert refused.value.code == "invalid-arguments"

@@ -12,6 +12,7 @@ from cpetwin.access.secrets import SecretBox
 from cpetwin.acs.codec import Message, messages, parse
 from cpetwin.acs.contact import Contact
 from cpetwin.acs.effects import Commit, Learn, LoadCommands, LoadTwin, NewCredentials, RenewCredentials, Reopen, Reply
+from cpetwin.acs.incoming import MAX_NOTE
 from cpetwin.acs.quirks import QuirkBook
 from cpetwin.acs.session import Session, State, parameter_key
 from cpetwin.clock import ManualClock
@@ -456,5 +457,19 @@ def test_sweeps_follow_the_policy(world):
         w.sent.clear()
         await w.contact()
         assert w.sent == []
+
+    world(test)
+
+
+def test_a_request_too_large_for_the_event_log_is_refused_not_cut(world):
+    """What is acknowledged is kept whole; a device cannot fill the log with one message."""
+
+    async def test(w: World) -> None:
+        await w.open()
+        huge = messages.TransferComplete("k", start_time="x" * (MAX_NOTE + 1))
+        answer = await w.post(Message(name="TransferComplete", id="t", namespace=NS, body=huge))
+        assert answer.body.code == 8004
+        events, _ = await w.store.events()
+        assert "transfer" not in [event.kind for event in events]
 
     world(test)

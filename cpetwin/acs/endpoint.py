@@ -34,6 +34,8 @@ log = logging.getLogger("cpetwin.acs")
 
 MAX_BUSY = 4000
 """POSTs being answered at one time; above it new sessions are told to come back (503)."""
+MAX_SESSIONS = 200_000
+"""Sessions kept in memory, ended ones waiting for late requests included; above it new ones are told the same."""
 MAX_LAG_S = 2.0
 _SWEEP_S = 1.0
 _MAX_COMMANDS = 200
@@ -83,7 +85,8 @@ class Endpoint:
     # -- Handler
     def overloaded(self) -> bool:
         """Whether new sessions should be told to come back later."""
-        return self.stopping or self._busy > MAX_BUSY or self._lag > MAX_LAG_S
+        full = self._busy > MAX_BUSY or len(self.sessions) > MAX_SESSIONS
+        return self.stopping or full or self._lag > MAX_LAG_S
 
     def authorize(self, request: HttpRequest) -> HttpResponse | None:
         """Nobody sends a body before the challenge, but who has a session or shows an answer to it."""

@@ -9,6 +9,9 @@ import msgspec
 
 from .codec import NO_ARGUMENTS, messages
 
+MAX_NOTE = 64 << 10
+"""Bytes of one request that the event log keeps. A larger one is refused (8004), not acknowledged and cut."""
+
 
 class Answer(NamedTuple):
     """The response, and facts for the event log that must be durable before it is sent."""
@@ -22,16 +25,18 @@ def _methods(body: object) -> Answer:
     return Answer("GetRPCMethodsResponse", messages.GetRPCMethodsResponse(("Inform", *ANSWERS)), {})
 
 
-def _noted(kind: str, response: str, empty: object = NO_ARGUMENTS) -> Callable[[object], Answer]:
+def _noted(kind: str, response: str, empty: object = NO_ARGUMENTS) -> Callable[[object], Answer | None]:
     """The request is written to the event log as it came, then acknowledged."""
 
-    def answer(body: object) -> Answer:
+    def answer(body: object) -> Answer | None:
+        if len(msgspec.json.encode(body)) > MAX_NOTE:
+            return None
         return Answer(response, empty, {kind: msgspec.to_builtins(body)})
 
     return answer
 
 
-ANSWERS: dict[str, Callable[[object], Answer]] = {
+ANSWERS: dict[str, Callable[[object], Answer | None]] = {
     "GetRPCMethods": _methods,
     "TransferComplete": _noted("transfer", "TransferCompleteResponse"),
     "AutonomousTransferComplete": _noted("autonomous-transfer", "AutonomousTransferCompleteResponse"),

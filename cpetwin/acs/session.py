@@ -169,10 +169,13 @@ class Session:
         self._requests += 1
         if self._requests > MAX_REQUESTS:
             return Reply(200, fault(8004, message.id, message.namespace))
-        answer = ANSWERS.get(message.name)
-        if answer is None:
+        respond = ANSWERS.get(message.name)
+        if respond is None:
             return Reply(200, fault(8000, message.id, message.namespace))
-        name, body, notes = answer(message.body)
+        answer = respond(message.body)
+        if answer is None:
+            return Reply(200, fault(8004, message.id, message.namespace))
+        name, body, notes = answer
         if notes:
             yield Commit(self.contact.report(notes=notes))
         return Reply(200, envelope(name, body, id=message.id, namespace=message.namespace))

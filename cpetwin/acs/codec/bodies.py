@@ -12,6 +12,8 @@ from .errors import CodecError
 from .kinds import KEY, TIME, items, open_array, read_name, read_text, to_int, write_values
 from .text import escape, local
 
+_MAX_IDENTITY = 256
+"""Characters accepted in each part of a DeviceId; the schema allows 64. It becomes keys, ids and audit entries."""
 _MAX_EVENTS = 256
 """Events accepted in one Inform; the schema allows 64."""
 
@@ -70,6 +72,8 @@ def read_inform(element: Any) -> m.Inform:
             envelopes = to_int(read_text(child), 1)
     if device is None or not device[3].strip():
         raise CodecError("invalid-arguments", "an Inform without " + ("SerialNumber" if device else "DeviceId"))
+    if max(map(len, device[1:])) > _MAX_IDENTITY:
+        raise CodecError("invalid-arguments", f"a DeviceId with a part of more than {_MAX_IDENTITY} characters")
     return m.Inform(
         device=DeviceId(device[1], device[2], device[3]), manufacturer=device[0], events=events,
         max_envelopes=envelopes, current_time=current_time, retry_count=retries,
